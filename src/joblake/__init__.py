@@ -1,0 +1,1 @@
+"""joblake keeps the history of AWS machine-learning jobs in plain Parquet."""
