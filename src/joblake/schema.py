@@ -53,9 +53,7 @@ def item_columns(operation: Operation) -> tuple[Column, ...]:
     return tuple(_columns(operation.item, (), is_sensitive=operation.item.is_sensitive))
 
 
-def _columns(
-    member: Member, path: tuple[str, ...], *, is_sensitive: bool
-) -> Iterator[Column]:
+def _columns(member: Member, path: tuple[str, ...], *, is_sensitive: bool) -> Iterator[Column]:
     if member.kind == "structure":
         for child in member.members:
             yield from _columns(
@@ -75,7 +73,9 @@ def _scalar_type(member: Member) -> pa.DataType:
     try:
         return _SCALARS[member.kind]
     except KeyError:
-        raise TypeError(f"no column type for shape kind {member.kind!r} of {member.name!r}") from None
+        raise TypeError(
+            f"no column type for shape kind {member.kind!r} of {member.name!r}"
+        ) from None
 
 
 def column_of(source: Source, member_name: str) -> str:

@@ -8,18 +8,18 @@ from here, so that an SDK upgrade teaches joblake new members without a change o
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 
 from botocore import xform_name
 from botocore.loaders import Loader
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape, StringShape
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
 from joblake.errors import UsageError
 
 ParameterValue = str | int | float | bool | datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Member:
     """A member of a request or of an answer, as the service model describes it.
 
@@ -40,8 +40,13 @@ class Member:
     members: tuple["Member", ...] = ()
     element: "Member | None" = None
 
+    @cached_property
+    def member_by_name(self) -> Mapping[str, "Member"]:
+        """The members of a structure by their names on the wire."""
+        return {member.name: member for member in self.members}
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Operation:
     """A list operation with its request parameters and the shape of the items it lists."""
 
@@ -62,7 +67,7 @@ class Operation:
     @property
     def method_name(self) -> str:
         """The operation's name in boto3: `list_custom_models`."""
-        return xform_name(self.name)
+        return column_name(self.name)
 
     def parameter(self, name: str) -> Member:
         """The request parameter called `name`; UsageError names the existing ones otherwise."""
@@ -107,7 +112,7 @@ def load_operation(client: str, name: str) -> Operation:
 
 def column_name(member_name: str) -> str:
     """A wire name in the snake_case that boto3 uses for its methods and options."""
-    return xform_name(member_name)
+    return str(xform_name(member_name))
 
 
 def convert_parameter(operation: Operation, name: str, text: str) -> ParameterValue:
@@ -168,7 +173,9 @@ def _check_bounds(parameter: Member, value: ParameterValue, text: str) -> None:
         return
     low, high = parameter.minimum, parameter.maximum
     if (low is not None and size < low) or (high is not None and size > high):
-        bounds = f"{low if low is not None else 0} to {high}" if high is not None else f"at least {low}"
+        bounds = (
+            f"{low if low is not None else 0} to {high}" if high is not None else f"at least {low}"
+        )
         raise UsageError(f"{parameter.name}={text}: allowed are {bounds}{unit}")
 
 

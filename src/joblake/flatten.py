@@ -1,0 +1,327 @@
+"""From the body of one answer to a flat Arrow table.
+
+Pages come in through two doors. The fast one lets pyarrow parse the body against the explicit
+schema of the service model. Whatever it refuses, or finds beyond the schema, goes through the
+tolerant one: value by value, where nothing is lost for being odd. Both give the same table for a
+page that both accept. Pure functions: bytes in, `Page` out.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+
+from joblake.errors import DamagedPageError
+from joblake.schema import EXTRA, Column, item_columns, listed_schema
+from joblake.service_model import Member, Operation
+
+# Services print up to nine fractional digits; microseconds would refuse more than six.
+_WIRE_TIMESTAMP = pa.timestamp("ns", tz="UTC")
+_INT64 = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing.
+
+    `rows` has the columns of `schema.listed_schema`; `next_token` is None on the last page;
+    `odd_values` counts the values that fit no column and stand in `extra` instead.
+    """
+
+    rows: pa.Table
+    next_token: str | None
+    odd_values: int = 0
+
+
+def parse_page(body: bytes, operation: Operation, *, store_sensitive: bool = True) -> Page:
+    """Parse the body of a successful answer.
+
+    Sensitive members become null unless `store_sensitive`. DamagedPageError when the body is not
+    a JSON object with the operation's list of items: such a body must never pass for an empty page.
+    """
+    page = _parse_fast(body, operation) or _parse_tolerant(body, operation)
+    return page if store_sensitive else _without_sensitive(page, operation)
+
+
+def canonical_json(value: object) -> str:
+    """JSON text that is equal for equal values: keys sorted, null members left out.
+
+    Text that UTF-8 cannot carry (lone surrogates) is written as escapes.
+    """
+    pruned = _without_null_members(value)
+    text = json.dumps(pruned, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    if _is_utf8(text):
+        return text
+    return json.dumps(pruned, sort_keys=True, separators=(",", ":"))
+
+
+# --- the fast door ---------------------------------------------------------------------------
+
+
+def _parse_fast(body: bytes, operation: Operation) -> Page | None:
+    """The page, or None where the tolerant door must decide."""
+    schema = _wire_schema(operation)
+    try:
+        table = pyarrow.json.read_json(
+            pa.BufferReader(body),
+            parse_options=pyarrow.json.ParseOptions(
+                explicit_schema=schema,
+                unexpected_field_behavior="infer",
+                newlines_in_values=True,
+            ),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
+        )
+        # Without this, text that is no UTF-8 would reach the lake.
+        table.validate(full=True)
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return None
+    items = table.column(operation.result_key)
+    if table.num_rows != 1 or items.null_count or items.type != _type_of(schema, operation):
+        return None
+    structs = items.combine_chunks().flatten()
+    if structs.null_count:
+        structs = structs.drop_null()
+    arrays = [_column_array(structs, column) for column in item_columns(operation)]
+    rows = pa.Table.from_arrays(
+        [*arrays, pa.nulls(len(structs), pa.string())], schema=listed_schema(operation)
+    )
+    return Page(rows, _token(table.column(operation.output_token)[0].as_py()))
+
+
+def _type_of(schema: pa.Schema, operation: Operation) -> pa.DataType:
+    return schema.field(operation.result_key).type
+
+
+@cache
+def _wire_schema(operation: Operation) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field(operation.output_token, pa.string()),
+            pa.field(operation.result_key, pa.list_(_wire_type(operation.item))),
+        ]
+    )
+
+
+def _wire_type(member: Member) -> pa.DataType:
+    match member.kind:
+        case "structure":
+            # Maps and documents have no schema to give: found unexpected, they send the page
+            # through the tolerant door.
+            return pa.struct(
+                [
+                    pa.field(child.name, _wire_type(child))
+                    for child in member.members
+                    if child.kind not in {"map", "document"}
+                ]
+            )
+        case "list" if member.element is not None:
+            return pa.list_(_wire_type(member.element))
+        case "timestamp":
+            return _WIRE_TIMESTAMP
+        case "integer" | "long":
+            return pa.int64()
+        case "float" | "double":
+            return pa.float64()
+        case "boolean":
+            return pa.bool_()
+        case _:
+            return pa.string()
+
+
+def _column_array(structs: pa.StructArray, column: Column) -> pa.Array:
+    if column.member.kind in {"map", "document"}:
+        return pa.nulls(len(structs), pa.string())
+    array = pc.struct_field(structs, list(column.path))
+    if column.is_json:
+        texts = [None if value is None else canonical_json(value) for value in array.to_pylist()]
+        return pa.array(texts, pa.string())
+    return array.cast(column.type, safe=False) if array.type == _WIRE_TIMESTAMP else array
+
+
+# --- the tolerant door -----------------------------------------------------------------------
+
+
+@dataclass
+class _Row:
+    """One item taken apart: column values, what fits no column, and how much of it was odd."""
+
+    values: dict[tuple[str, ...], object] = field(default_factory=dict)
+    odd_values: int = 0
+
+
+def _parse_tolerant(body: bytes, operation: Operation) -> Page:
+    try:
+        answer = _loads(body)
+    except (ValueError, RecursionError) as error:
+        raise DamagedPageError(
+            f"{operation.name} answered with something that is no JSON"
+        ) from error
+    items = answer.get(operation.result_key) if isinstance(answer, dict) else None
+    if not isinstance(items, list):
+        raise DamagedPageError(f"{operation.name} answered without a list {operation.result_key!r}")
+    token = answer.get(operation.output_token)
+    if token is not None and not isinstance(token, str):
+        raise DamagedPageError(f"{operation.name} answered with a token that is no text")
+    rows, odd_values = flatten_items((item for item in items if item is not None), operation)
+    return Page(rows, _token(token), odd_values)
+
+
+def flatten_items(items: Iterable[object], operation: Operation) -> tuple[pa.Table, int]:
+    """Flatten parsed items value by value; the second figure counts the odd values.
+
+    An item that is no object at all stands whole in `extra`.
+    """
+    columns = item_columns(operation)
+    values: list[list[object]] = [[] for _ in columns]
+    extras: list[str | None] = []
+    odd_values = 0
+    for item in items:
+        row = _Row()
+        if isinstance(item, dict):
+            rest: object = _take_apart(item, operation.item, (), row)
+        else:
+            rest, row.odd_values = item, 1
+        for column, cells in zip(columns, values, strict=True):
+            cells.append(row.values.get(column.path))
+        extras.append(canonical_json(rest) if rest != {} else None)
+        odd_values += row.odd_values
+    schema = listed_schema(operation)
+    arrays = [
+        pa.array(cells, schema.field(column.name).type)
+        for column, cells in zip(columns, values, strict=True)
+    ]
+    return pa.Table.from_arrays([*arrays, pa.array(extras, pa.string())], schema=schema), odd_values
+
+
+def _take_apart(
+    item: dict[str, Any], shape: Member, path: tuple[str, ...], row: _Row
+) -> dict[str, Any]:
+    """Move what the shape knows into `row` and return the rest, nested as it was."""
+    rest: dict[str, Any] = {}
+    for name, value in item.items():
+        child = shape.member_by_name.get(name)
+        if value is None:
+            continue
+        if child is None:
+            rest[name] = value
+        elif child.kind == "structure" and isinstance(value, dict):
+            inner = _take_apart(value, child, (*path, name), row)
+            if inner:
+                rest[name] = inner
+        else:
+            try:
+                row.values[(*path, name)] = _cell(child, value)
+            except (ValueError, OverflowError, TypeError):
+                rest[name] = value
+                row.odd_values += 1
+    return rest
+
+
+def _cell(member: Member, value: object) -> object:
+    """The value as its column holds it; ValueError where the column cannot hold it exactly."""
+    match member.kind, value:
+        case "timestamp", _:
+            return _instant(value)
+        case (("string" | "character" | "blob"), str()) if _is_utf8(value):
+            return value
+        case "boolean", bool():
+            return value
+        case (("integer" | "long"), int()) if not isinstance(value, bool) and value in _INT64:
+            return value
+        case (("integer" | "long"), float()) if value.is_integer() and int(value) in _INT64:
+            return int(value)
+        case (("float" | "double"), int() | float()) if not isinstance(value, bool):
+            return float(value)
+        case ("list", list()) | ("map", dict()) | ("document", _):
+            return canonical_json(value)
+    raise ValueError(member.kind)
+
+
+def _instant(value: object) -> datetime:
+    """An instant from ISO 8601 (UTC where no zone is given), epoch seconds or an RFC 822 date."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError(type(value).__name__)
+    if isinstance(value, str):
+        text = value.strip().upper()
+        if text[4:5] == "-":
+            instant = datetime.fromisoformat(text)
+        elif text[:1].isalpha():
+            instant = parsedate_to_datetime(value)
+        else:
+            return datetime.fromtimestamp(float(text), UTC)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _loads(body: bytes) -> Any:
+    """Parse JSON as it is met in the wild: bytes that are no UTF-8 become lone surrogates."""
+    text = body.decode("utf-8-sig", errors="surrogateescape")
+    return json.loads(text, strict=False, parse_float=_float, parse_int=_int, parse_constant=str)
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _int(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:  # past Python's limit of digits
+        return text
+
+
+# --- shared ----------------------------------------------------------------------------------
+
+
+def _without_sensitive(page: Page, operation: Operation) -> Page:
+    rows = page.rows
+    for index, column in enumerate(item_columns(operation)):
+        if column.is_sensitive:
+            empty = pa.nulls(rows.num_rows, column.type)
+            rows = rows.set_column(index, rows.schema.field(index), empty)
+    sensitive = {column.path for column in item_columns(operation) if column.is_sensitive}
+    texts = [_drop_paths(text, sensitive) for text in rows.column(EXTRA).to_pylist()]
+    rows = rows.set_column(rows.num_columns - 1, EXTRA, pa.array(texts, pa.string()))
+    return Page(rows, page.next_token, page.odd_values)
+
+
+def _drop_paths(text: str | None, paths: set[tuple[str, ...]]) -> str | None:
+    if text is None:
+        return None
+    rest = json.loads(text)
+    for *parents, name in paths:
+        place = rest
+        for parent in parents:
+            place = place.get(parent) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place.pop(name, None)
+    return canonical_json(rest) if rest != {} else None
+
+
+def _token(token: str | None) -> str | None:
+    return token if token is not None and token.strip() else None
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _without_null_members(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _without_null_members(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_null_members(element) for element in value]
+    return value
