@@ -1,0 +1,234 @@
+"""A scope's pages: one whole listing through boto3's own paginator.
+
+boto3 keeps the client, signing, retries and paging. joblake takes the body of each answer before
+botocore parses it (nine tenths of the usual cost is botocore's timestamp parsing), checks that it
+is a page at all, and leaves botocore only the token. A damaged answer becomes an error that
+botocore's own retry mode knows, so that it asks again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.paginate import TokenDecoder, TokenEncoder
+
+from joblake.errors import DamagedPageError, TokenLoopError, UsageError
+from joblake.flatten import Page, parse_page
+from joblake.service_model import Operation, ParameterValue
+from joblake.spool import Spool, SpoolIdentity
+
+MAX_RESTARTS = 2
+_PAGE = "JoblakePage"
+# botocore's standard retry mode repeats a request that failed with this code.
+_RETRIED_CODE = "RequestTimeout"
+# What services answer to a token they no longer know (boto3#4389 for the second).
+_STALE_TOKEN_CODES = frozenset(
+    {"ValidationException", "InternalServerException", "InvalidNextTokenException"}
+)
+_TRUNCATED = "boto_truncate_amount"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a listing begins: the service's token (None: at page 1), then items to skip."""
+
+    token: str | None = None
+    skipped_items: int = 0
+
+
+@dataclass(frozen=True)
+class Query:
+    """What one listing asks for: request parameters by their wire names, and how much of it."""
+
+    parameters: Mapping[str, ParameterValue]
+    page_size: int
+    max_items: int | None = None
+    start: Position = Position()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it begins at page 1 and runs to the end."""
+        return self.max_items is None and self.start == Position()
+
+    def digest(self, operation: Operation) -> str:
+        """Equal for two queries that list the same items in the same pages."""
+        words = [operation.client, operation.name, self.page_size, self.max_items]
+        words += [self.start.token, self.start.skipped_items]
+        words += [[name, str(value)] for name, value in sorted(self.parameters.items())]
+        return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a listing came to. `resume_token` is set when `max_items` cut it short."""
+
+    pages: int
+    requests: int
+    odd_values: int
+    resume_token: str | None = None
+
+
+class Pager:
+    """Pages of one query through one client, which it must have to itself.
+
+    `requests` counts every request sent, repeated ones included.
+    """
+
+    def __init__(
+        self, client: Any, operation: Operation, query: Query, *, store_sensitive: bool = True
+    ) -> None:
+        self.operation = operation
+        self.query = query
+        self.requests = 0
+        self._client = client
+        self._store_sensitive = store_sensitive
+        suffix = f"{operation.service_id}.{operation.name}"
+        client.meta.events.register(f"before-send.{suffix}", self._count_request)
+        client.meta.events.register(f"before-parse.{suffix}", self._take_page)
+
+    def pages(self, token: str | None) -> Iterator[Page]:
+        """Every page from `token` on, page 1 where it is None.
+
+        DamagedPageError when an answer stays damaged, TokenLoopError when a token comes twice;
+        errors of botocore and of the service pass through.
+        """
+        parameters = dict(self.query.parameters)
+        seen: set[bytes] = set()
+        if token is not None:
+            parameters[self.operation.input_token] = token
+            seen.add(_fingerprint(token))
+        paginator = self._client.get_paginator(self.operation.method_name)
+        # paginate() afresh each time: an iterator used again after a failure is silently partial.
+        answers = paginator.paginate(
+            **parameters, PaginationConfig={"PageSize": self.query.page_size}
+        )
+        for answer in answers:
+            page: Page | None = answer.get(_PAGE)
+            if page is None:
+                raise DamagedPageError(answer.get("Error", {}).get("Message", "no page"))
+            yield page
+            if page.next_token is not None:
+                fingerprint = _fingerprint(page.next_token)
+                if fingerprint in seen:
+                    raise TokenLoopError(
+                        f"{self.operation.name} gave the same page token twice; the service is "
+                        "going round in circles, so this listing cannot be finished"
+                    )
+                seen.add(fingerprint)
+
+    def _count_request(self, **_: Any) -> None:
+        self.requests += 1
+
+    def _take_page(
+        self,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        if response_dict["status_code"] >= 300:  # noqa: PLR2004 - botocore's own border of success
+            return
+        try:
+            page = parse_page(
+                response_dict["body"], self.operation, store_sensitive=self._store_sensitive
+            )
+        except DamagedPageError as error:
+            response_dict["body"] = b"{}"
+            customized_response_dict["Error"] = {"Code": _RETRIED_CODE, "Message": str(error)}
+            return
+        left = {} if page.next_token is None else {self.operation.output_token: page.next_token}
+        response_dict["body"] = json.dumps(left).encode()
+        customized_response_dict[_PAGE] = page
+
+
+def run_listing(
+    pager: Pager,
+    spool: Spool,
+    *,
+    started_at: datetime,
+    resume_within: timedelta,
+    on_page: Callable[[int], None],
+) -> Listing:
+    """List everything that the pager's query asks for into the spool.
+
+    An interrupted listing of the same query goes on where it stopped. A token that the service
+    itself gave and now refuses restarts the listing from page 1, at most MAX_RESTARTS times.
+    `on_page` hears the number of rows of each page. Errors leave the pages so far in the spool.
+    """
+    query = pager.query
+    identity = SpoolIdentity(query.digest(pager.operation), started_at)
+    # Only a whole listing can go on from a page's token alone.
+    is_resumed = spool.begin(identity, resume_within=resume_within if query.is_whole else None)
+    if is_resumed and spool.next_token is None:
+        return Listing(spool.pages, pager.requests, spool.odd_values)
+    start = Position(spool.next_token) if is_resumed else query.start
+    for attempt in range(MAX_RESTARTS + 1):
+        try:
+            resume_token = _list_from(start, pager, spool, on_page)
+            break
+        except ClientError as error:
+            has_service_token = spool.pages > 0
+            if attempt == MAX_RESTARTS or not has_service_token or not _is_stale_token(error):
+                raise
+            spool.restart(identity)
+            start = query.start
+    return Listing(spool.pages, pager.requests, spool.odd_values, resume_token)
+
+
+def _list_from(
+    start: Position, pager: Pager, spool: Spool, on_page: Callable[[int], None]
+) -> str | None:
+    """Spool the pages from `start` on; the token to go on with where max_items cut the listing."""
+    token, to_skip = start.token, start.skipped_items
+    max_items = pager.query.max_items
+    for page in pager.pages(token):
+        skipped = min(to_skip, page.rows.num_rows)
+        to_skip -= skipped
+        rows = page.rows.slice(skipped)
+        room = None if max_items is None else max_items - spool.rows
+        if room is not None and rows.num_rows > room:
+            spool.append(Page(rows.slice(0, room), page.next_token, page.odd_values))
+            on_page(room)
+            return encode_position(Position(token, skipped + room), pager.operation)
+        spool.append(Page(rows, page.next_token, page.odd_values))
+        on_page(rows.num_rows)
+        token = page.next_token
+        if rows.num_rows == room and token is not None:
+            return encode_position(Position(token), pager.operation)
+    return None
+
+
+def encode_position(position: Position, operation: Operation) -> str:
+    """The position as boto3's paginators write it: a StartingToken."""
+    words: dict[str, Any] = {operation.input_token: position.token}
+    if position.skipped_items:
+        words[_TRUNCATED] = position.skipped_items
+    return str(TokenEncoder().encode(words))
+
+
+def decode_position(token: str, operation: Operation) -> Position:
+    """A StartingToken of boto3, of the AWS CLI or of joblake; or the service's own token.
+
+    UsageError for an empty one.
+    """
+    if not token.strip():
+        raise UsageError("the starting token is empty; leave --starting-token out to begin anew")
+    try:
+        words = TokenDecoder().decode(token)
+    except (ValueError, TypeError):
+        return Position(token)
+    if not isinstance(words, dict) or not set(words) <= {operation.input_token, _TRUNCATED}:
+        return Position(token)
+    return Position(words.get(operation.input_token), int(words.get(_TRUNCATED, 0)))
+
+
+def _is_stale_token(error: ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code") in _STALE_TOKEN_CODES
+
+
+def _fingerprint(token: str) -> bytes:
+    """A short stand-in for a token of up to 10 kB, so that long listings stay in memory."""
+    return hashlib.blake2b(token.encode(errors="surrogatepass"), digest_size=16).digest()

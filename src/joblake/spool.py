@@ -1,0 +1,174 @@
+"""The local spool: a listing's pages on disk until they are merged.
+
+One Arrow stream per scope, a batch per page, each with the token of the page that follows it.
+Memory stays bounded whatever the size of the listing, and a listing that was interrupted goes on
+from its last whole page: a torn tail is dropped.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from joblake.errors import LakeError
+from joblake.flatten import Page
+
+_FILE = "pages.arrows"
+_NEXT_TOKEN = b"next_token"
+_ODD_VALUES = b"odd_values"
+_SPOOL = b"joblake_spool"
+
+
+@dataclass(frozen=True)
+class SpoolIdentity:
+    """What makes two listings the same one: what was asked, and when it began."""
+
+    query: str
+    started_at: datetime
+
+    def continues(self, earlier: "SpoolIdentity", resume_within: timedelta | None) -> bool:
+        """Whether this listing may go on with the pages of an earlier one."""
+        age = self.started_at - earlier.started_at
+        if resume_within is None or self.query != earlier.query:
+            return False
+        return timedelta(0) <= age <= resume_within
+
+
+class Spool:
+    """The pages of one scope's listing. LakeError when the disk refuses them.
+
+    `rows`, `pages` and `odd_values` count what it holds; `next_token` is that of the last page.
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema, *, file_mode: int) -> None:
+        self._path = folder / _FILE
+        self._schema = schema
+        self._file_mode = file_mode
+        self._writer: pa.RecordBatchStreamWriter | None = None
+        self._descriptor: pa.PythonFile | None = None
+        self.rows = self.pages = self.odd_values = 0
+        self.next_token: str | None = None
+
+    def begin(self, identity: SpoolIdentity, *, resume_within: timedelta | None) -> bool:
+        """Open the spool for writing; True when it holds pages of an interrupted listing.
+
+        Pages are kept when the earlier listing asked the same and is at most `resume_within` old;
+        never where that is None.
+        """
+        earlier = self._read_identity()
+        if earlier is None or not identity.continues(earlier, resume_within):
+            self._open(self._path, identity)
+            return False
+        # Copied whole page by whole page, so that a torn tail is gone and writing can go on.
+        resumed = replace(identity, started_at=earlier.started_at)
+        copy = self._path.with_suffix(".resumed")
+        self._open(copy, resumed)
+        for page in self._whole_pages():
+            self.append(page)
+        self._renamed(copy)
+        return self.pages > 0
+
+    def append(self, page: Page) -> None:
+        """Add a page."""
+        if self._writer is None:
+            raise ValueError("the spool is not open")
+        batches = page.rows.combine_chunks().to_batches()
+        batch = batches[0] if batches else pa.RecordBatch.from_pylist([], self._schema)
+        metadata = {_ODD_VALUES: str(page.odd_values).encode()}
+        if page.next_token is not None:
+            metadata[_NEXT_TOKEN] = page.next_token.encode(errors="surrogatepass")
+        try:
+            self._writer.write_batch(batch, custom_metadata=metadata)
+        except OSError as error:
+            raise _refused(self._path, error) from error
+        self.rows += batch.num_rows
+        self.pages += 1
+        self.odd_values += page.odd_values
+        self.next_token = page.next_token
+
+    def restart(self, identity: SpoolIdentity) -> None:
+        """Forget every page and begin again."""
+        self.close()
+        self._open(self._path, identity)
+
+    def table(self) -> pa.Table:
+        """All rows, mapped from the file rather than read into memory. Closes the spool."""
+        self.close()
+        if not self._path.exists():
+            return self._schema.empty_table()
+        with pa.memory_map(str(self._path)) as source:
+            return pa.ipc.open_stream(source).read_all().cast(self._schema)
+
+    def close(self) -> None:
+        """Finish the file; its pages stay for a resume until `discard`."""
+        try:
+            if self._writer is not None:
+                self._writer.close()
+            if self._descriptor is not None:
+                self._descriptor.close()
+        except OSError as error:
+            raise _refused(self._path, error) from error
+        finally:
+            self._writer = self._descriptor = None
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+    def _open(self, path: Path, identity: SpoolIdentity) -> None:
+        self.rows = self.pages = self.odd_values = 0
+        self.next_token = None
+        written = {"query": identity.query, "started_at": identity.started_at.isoformat()}
+        schema = self._schema.with_metadata({_SPOOL: json.dumps(written).encode()})
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
+            raw = os.fdopen(os.open(path, flags, self._file_mode), "wb", buffering=0)
+            self._descriptor = pa.PythonFile(raw, mode="w")
+            self._writer = pa.ipc.new_stream(self._descriptor, schema)
+        except OSError as error:
+            raise _refused(path, error) from error
+
+    def _renamed(self, copy: Path) -> None:
+        try:
+            copy.rename(self._path)
+        except OSError as error:
+            raise _refused(self._path, error) from error
+
+    def _read_identity(self) -> SpoolIdentity | None:
+        """Who wrote the file; None where there is none that this schema can go on with."""
+        try:
+            with pa.OSFile(str(self._path)) as source:
+                schema = pa.ipc.open_stream(source).schema
+            written = json.loads((schema.metadata or {})[_SPOOL])
+            started_at = datetime.fromisoformat(written["started_at"])
+        except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+            return None
+        same_columns = schema.equals(self._schema)
+        return SpoolIdentity(written["query"], started_at) if same_columns else None
+
+    def _whole_pages(self) -> Iterator[Page]:
+        with pa.OSFile(str(self._path)) as source:
+            reader = pa.ipc.open_stream(source)
+            while True:
+                try:
+                    batch, metadata = reader.read_next_batch_with_custom_metadata()
+                except (StopIteration, OSError, pa.ArrowInvalid):
+                    return
+                metadata = dict(metadata or {})
+                token = metadata.get(_NEXT_TOKEN)
+                yield Page(
+                    rows=pa.Table.from_batches([batch]).cast(self._schema),
+                    next_token=None if token is None else token.decode(errors="surrogatepass"),
+                    odd_values=int(metadata.get(_ODD_VALUES, b"0")),
+                )
+
+
+def _refused(path: Path, error: OSError) -> LakeError:
+    reason = error.strerror or str(error)
+    return LakeError(f"cannot spool to {path}: {reason}; check the disk's space and rights")
