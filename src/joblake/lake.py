@@ -146,17 +146,22 @@ class Lake:
         it was.
         """
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        with _lake_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        with self.scratch(temporary), _lake_errors(target):
+            yield temporary
+            _fsync(temporary)
+            temporary.rename(target)
+            _fsync(target.parent)
+
+    @contextmanager
+    def scratch(self, path: Path) -> Iterator[Path]:
+        """An empty file with the lake's permissions, which is gone when the block ends."""
+        with _lake_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                os.close(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, self.file_mode))
-                os.chmod(temporary, self.file_mode)
-                yield temporary
-                _fsync(temporary)
-                temporary.rename(target)
-                _fsync(target.parent)
+                os.close(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, self.file_mode))
+                yield path
             finally:
-                temporary.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
 def unreadable_files(files: Iterable[Path]) -> list[tuple[Path, str]]:
@@ -199,7 +204,9 @@ def _lake_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise LakeError(f"cannot write {path}: {reason}; check the lake's disk and rights") from error
+        raise LakeError(
+            f"cannot write {path}: {reason}; check the lake's disk and rights"
+        ) from error
 
 
 def _fsync(path: Path) -> None:

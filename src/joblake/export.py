@@ -1,0 +1,453 @@
+"""Plan the scopes of a run and export each: list, merge, commit.
+
+The functions that the command line and the flows call. Scopes are independent: whatever happens to
+one becomes its outcome and never stops another.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
+
+from joblake.aws import Access, Connections, account_of_role, describe, known_regions, outcome_of
+from joblake.catalog import SOURCES, Source, memberships_operation, source_named
+from joblake.errors import JoblakeError, UsageError
+from joblake.lake import Lake, Scope
+from joblake.listing import Listing, Pager, Position, Query, decode_position, run_listing
+from joblake.merge import Listed, Merged, commit_listing, merge, scope_past
+from joblake.schema import listed_schema
+from joblake.service_model import ParameterValue, convert_parameter
+from joblake.settings import Settings
+from joblake.spool import Spool
+
+GOOD_OUTCOMES = frozenset({"complete", "filtered", "unsupported"})
+_MEMBERSHIP_PARAMETER = "membershipIdentifier"
+_ACTIVE_MEMBERSHIPS: Mapping[str, ParameterValue] = {"status": "ACTIVE"}
+
+Clock = Callable[[], datetime]
+OnPage = Callable[[Scope, int], None]
+
+
+def utc_now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class PlannedScope:
+    """A scope and how to reach it; `outcome` and `error` are set where planning already failed."""
+
+    scope: Scope
+    role_arn: str | None = None
+    outcome: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its identity, its instant, its settings and its scopes."""
+
+    run_id: str
+    observed_at: datetime
+    settings: Settings
+    scopes: tuple[PlannedScope, ...]
+
+
+@dataclass(frozen=True)
+class ScopeResult:
+    """What became of one scope, in the words of `--json`.
+
+    `listed` to `vanished` count resources, `seconds` is wall time. `next_token` is what
+    --starting-token takes to go on where --max-items cut the listing.
+    """
+
+    table_name: str
+    account_id: str
+    region_name: str
+    membership_identifier: str | None
+    outcome: str
+    listed: int = 0
+    added: int = 0
+    changed: int = 0
+    vanished: int = 0
+    pages: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    next_token: str | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the scope counts as done for the exit code."""
+        return self.outcome in GOOD_OUTCOMES
+
+    def as_json(self) -> dict[str, Any]:
+        """The documented members; `next_token` only where there is one."""
+        members = asdict(self)
+        if self.next_token is None:
+            del members["next_token"]
+        return members
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What became of a whole run."""
+
+    run_id: str
+    observed_at: datetime
+    scopes: tuple[ScopeResult, ...] = field(default=())
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every scope is done."""
+        return all(scope.is_good for scope in self.scopes)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `joblake export --json` prints."""
+        return {
+            "run_id": self.run_id,
+            "observed_at": self.observed_at.isoformat(),
+            "scopes": [scope.as_json() for scope in self.scopes],
+        }
+
+
+# --- planning --------------------------------------------------------------------------------
+
+
+def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
+    """Check every setting, ask STS who we are, discover memberships, and name the scopes.
+
+    UsageError for settings that cannot work, CredentialsError when nothing can be listed,
+    LakeError when the lake cannot be one.
+    """
+    sources = [source_named(table) for table in settings.table or SOURCES]
+    lake_of(settings)
+    for source in sources:
+        query_of(source, settings)
+    memberships = _given_memberships(settings)
+    for role_arn in settings.role_arn:
+        account_of_role(role_arn)
+    connections = Connections(max_attempts=settings.max_attempts)
+    regions = _regions(settings, connections)
+    roles: Sequence[str | None] = settings.role_arn or (None,)
+    scopes: list[PlannedScope] = []
+    for role in roles:
+        access = connections.identify(role, regions[0])
+        for region_name in regions:
+            scopes += _place_scopes(connections, access, region_name, sources, memberships)
+    return Run(str(uuid.uuid4()), clock(), settings, tuple(dict.fromkeys(scopes)))
+
+
+def lake_of(settings: Settings) -> Lake:
+    """The lake that the settings name."""
+    return Lake.at(settings.lake, file_mode=settings.file_mode)
+
+
+def _regions(settings: Settings, connections: Connections) -> list[str]:
+    if not settings.region:
+        return [connections.default_region()]
+    regions: list[str] = []
+    for pattern in settings.region:
+        found = sorted(region for region in known_regions() if fnmatchcase(region, pattern))
+        if not found:
+            raise UsageError(
+                f"unknown region {pattern!r}; botocore knows names such as us-east-1 "
+                "(a newer boto3 may know more)"
+            )
+        regions += found
+    return list(dict.fromkeys(regions))
+
+
+def _given_memberships(settings: Settings) -> tuple[str, ...]:
+    filters = dict(_split_filter(text) for text in settings.filter)
+    given = list(settings.membership)
+    if _MEMBERSHIP_PARAMETER in filters:
+        given.append(filters[_MEMBERSHIP_PARAMETER])
+    for membership in given:
+        Scope("memberships", "000000000000", "us-east-1", membership)
+    return tuple(dict.fromkeys(given))
+
+
+def _place_scopes(
+    connections: Connections,
+    access: Access,
+    region_name: str,
+    sources: Iterable[Source],
+    memberships: tuple[str, ...],
+) -> Iterator[PlannedScope]:
+    for source in sources:
+        scope = Scope(source.table, access.account_id, region_name)
+        if not source.needs_membership:
+            yield PlannedScope(scope, access.role_arn)
+            continue
+        try:
+            found = memberships or tuple(_discover(connections, access, region_name))
+        except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
+            service = memberships_operation().client
+            outcome = outcome_of(error, service=service, region_name=region_name)
+            yield PlannedScope(scope, access.role_arn, outcome, describe(error))
+            continue
+        if not found:
+            # Looked and found none: a complete listing of nothing, on record.
+            yield PlannedScope(scope, access.role_arn, "complete")
+        for membership in found:
+            place = replace(scope, membership_identifier=membership)
+            yield PlannedScope(place, access.role_arn)
+
+
+def _discover(connections: Connections, access: Access, region_name: str) -> Iterator[str]:
+    operation = memberships_operation()
+    client = connections.client(operation.client, region_name, access.role_arn)
+    query = Query(_ACTIVE_MEMBERSHIPS, operation.page_maximum)
+    for page in Pager(client, operation, query).pages(None):
+        yield from (str(membership) for membership in page.rows.column("id").to_pylist())
+
+
+def query_of(source: Source, settings: Settings) -> Query:
+    """What the settings ask of a source's operation, converted and checked by its service model.
+
+    UsageError names the filter that is wrong and what is allowed.
+    """
+    operation = source.operation
+    given = dict(_split_filter(text) for text in settings.filter)
+    converted = {
+        name: convert_parameter(operation, name, text)
+        for name, text in given.items()
+        if not (name == _MEMBERSHIP_PARAMETER and source.needs_membership)
+    }
+    page_size = converted.pop(operation.limit_key, None)
+    if settings.page_size is not None:
+        page_size = convert_parameter(operation, operation.limit_key, str(settings.page_size))
+    token = settings.starting_token or converted.pop(operation.input_token, None)
+    start = Position() if token is None else decode_position(str(token), operation)
+    return Query(
+        parameters={**source.ascending, **converted},
+        page_size=operation.page_maximum if page_size is None else int(str(page_size)),
+        max_items=settings.max_items,
+        start=start,
+    )
+
+
+def _split_filter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"filter {text!r}: expected name=value, such as statusEquals=Completed")
+    return name.strip(), value
+
+
+# --- exporting -------------------------------------------------------------------------------
+
+
+def export(
+    run: Run,
+    *,
+    clock: Clock = utc_now,
+    on_page: OnPage = lambda _scope, _rows: None,
+    on_result: Callable[[ScopeResult], None] = lambda _result: None,
+) -> RunResult:
+    """Export every scope of a run, `max_workers` at once.
+
+    `on_page` hears the rows of each page as it arrives, `on_result` each finished scope; both may
+    be called from several threads.
+    """
+
+    def one(planned: PlannedScope) -> ScopeResult:
+        result = export_scope(run, planned, clock=clock, on_page=on_page)
+        on_result(result)
+        return result
+
+    workers = max(1, min(run.settings.max_workers, len(run.scopes)))
+    with ThreadPoolExecutor(workers, thread_name_prefix="joblake") as pool:
+        results = tuple(pool.map(one, run.scopes))
+    return RunResult(run.run_id, run.observed_at, results)
+
+
+def export_scope(
+    run: Run,
+    planned: PlannedScope,
+    *,
+    clock: Clock = utc_now,
+    on_page: OnPage = lambda _scope, _rows: None,
+) -> ScopeResult:
+    """List one scope, merge it into the lake and put the listing on record.
+
+    Never raises for what can go wrong with a scope: the outcome and error of the result say it.
+    """
+    lake = lake_of(run.settings)
+    try:
+        with lake.locked(planned.scope):
+            return _ScopeExport(run, planned, lake, clock, on_page).result()
+    except JoblakeError as error:
+        return failed_result(planned.scope, describe_failure(error))
+
+
+def failed_result(scope: Scope, error: str) -> ScopeResult:
+    """The result of a scope of which nothing else is known than why it failed."""
+    return _result(scope, outcome="failed", error=error)
+
+
+def describe_failure(error: Exception) -> str:
+    """An error in one line; our own messages stand without the name of their class."""
+    return str(error) if isinstance(error, JoblakeError) else describe(error)
+
+
+@lru_cache(maxsize=1)
+def _connections(run_id: str, max_attempts: int) -> Connections:
+    """One set of sessions for all scopes that a process exports of a run."""
+    del run_id  # a key only: the next run reads the environment anew
+    return Connections(max_attempts=max_attempts)
+
+
+class _ScopeExport:
+    """One scope's way from listing to commit, with its lock held."""
+
+    def __init__(
+        self, run: Run, planned: PlannedScope, lake: Lake, clock: Clock, on_page: OnPage
+    ) -> None:
+        self._run = run
+        self._planned = planned
+        self._scope = planned.scope
+        self._source = source_named(planned.scope.table)
+        self._lake = lake
+        self._clock = clock
+        self._on_page = on_page
+        self._query = query_of(self._source, run.settings)
+        schema = listed_schema(self._source.operation)
+        self._spool = Spool(lake.spool(self._scope), schema, file_mode=lake.file_mode)
+
+    def result(self) -> ScopeResult:
+        started_at = self._clock()
+        if self._planned.outcome is not None:
+            blank = Listing(pages=0, requests=0, odd_values=0)
+            outcome, error = self._planned.outcome, self._planned.error
+            return self._committed(started_at, blank, Merged(0, 0, 0, 0), outcome, error)
+        listing, outcome, error = self._list(started_at)
+        try:
+            merged = self._merge(is_whole=outcome == "complete")
+        except JoblakeError as refusal:
+            merged, outcome, error = Merged(0, 0, 0, 0), "failed", str(refusal)
+        if merged.held:
+            error = (
+                f"{merged.held} resources are missing at once; they are held until the next "
+                "complete listing confirms it"
+            )
+        result = self._committed(started_at, listing, merged, outcome, error)
+        if outcome in {"complete", "filtered"}:
+            self._spool.discard()
+        return result
+
+    def _merge(self, *, is_whole: bool) -> Merged:
+        if not self._spool.pages:
+            return Merged(0, 0, 0, 0)
+        past = scope_past(self._lake, self._scope)
+        listed = Listed(
+            scope=self._scope,
+            source=self._source,
+            rows=self._spool.table(),
+            run_id=self._run.run_id,
+            observed_at=past.next_instant(self._run.observed_at),
+            is_whole=is_whole,
+            confirms_vanish=past.is_vanish_held,
+            mass_vanish_share=self._run.settings.mass_vanish_share,
+        )
+        return merge(self._lake, listed)
+
+    def _list(self, started_at: datetime) -> tuple[Listing, str, str | None]:
+        """The listing, its outcome and error; the pages are in the spool."""
+        operation = self._source.operation
+        settings = self._run.settings
+        pager: Pager | None = None
+        try:
+            client = _connections(self._run.run_id, settings.max_attempts).client(
+                operation.client, self._scope.region_name, self._planned.role_arn
+            )
+            pager = Pager(
+                client,
+                operation,
+                self._scoped_query(),
+                store_sensitive=settings.store_sensitive,
+            )
+            listing = run_listing(
+                pager,
+                self._spool,
+                started_at=started_at,
+                resume_within=timedelta(minutes=settings.resume_minutes),
+                on_page=lambda rows: self._on_page(self._scope, rows),
+            )
+        except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
+            requests = 0 if pager is None else pager.requests
+            listing = Listing(self._spool.pages, requests, self._spool.odd_values)
+            outcome = outcome_of(
+                error, service=operation.client, region_name=self._scope.region_name
+            )
+            return listing, "partial" if listing.pages else outcome, describe_failure(error)
+        return listing, "filtered" if self._filters() else "complete", None
+
+    def _scoped_query(self) -> Query:
+        if self._scope.membership_identifier is None:
+            return self._query
+        membership = {_MEMBERSHIP_PARAMETER: self._scope.membership_identifier}
+        return replace(self._query, parameters={**self._query.parameters, **membership})
+
+    def _filters(self) -> dict[str, object]:
+        """What narrows the listing; its order does not."""
+        narrowing: dict[str, object] = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in self._query.parameters.items()
+            if name not in self._source.ascending
+        }
+        if self._query.max_items is not None:
+            narrowing["max_items"] = self._query.max_items
+        if self._query.start != Position():
+            # The token itself is the service's secret; that there was one is enough.
+            narrowing |= {"starting_token": True}
+        return narrowing
+
+    def _committed(
+        self,
+        started_at: datetime,
+        listing: Listing,
+        merged: Merged,
+        outcome: str,
+        error: str | None,
+    ) -> ScopeResult:
+        ended_at = self._clock()
+        result = _result(
+            self._scope,
+            outcome=outcome,
+            listed=merged.listed,
+            added=merged.added,
+            changed=merged.changed,
+            vanished=merged.vanished,
+            pages=listing.pages,
+            requests=listing.requests,
+            seconds=round((ended_at - started_at).total_seconds(), 3),
+            error=error,
+            next_token=listing.resume_token,
+        )
+        row = asdict(result)
+        del row["seconds"], row["next_token"]
+        filters = self._filters()
+        row |= {
+            "run_id": self._run.run_id,
+            "started_at": started_at,
+            "ended_at": ended_at,
+            "filters": json.dumps(filters, ensure_ascii=False) if filters else None,
+        }
+        commit_listing(self._lake, self._scope, row)
+        return result
+
+
+def _result(scope: Scope, **figures: Any) -> ScopeResult:
+    return ScopeResult(
+        table_name=scope.table,
+        account_id=scope.account_id,
+        region_name=scope.region_name,
+        membership_identifier=scope.membership_identifier,
+        **figures,
+    )
