@@ -1,0 +1,140 @@
+"""The nightly export as a Prefect flow: plan, one task per scope, a summary.
+
+Runs by itself (`python nightly_export.py`), on Prefect's embedded API, and under a Prefect server.
+The package does the work and knows no Prefect; this file only schedules it.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+# Without a server Prefect starts one of its own; its defaults do not suit a short run. They must
+# stand before the first import of prefect.
+EMBEDDED_API_DEFAULTS = {
+    "PREFECT_HOME": str(Path.cwd() / ".prefect"),
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+if "PREFECT_API_URL" not in os.environ:
+    for _name, _value in EMBEDDED_API_DEFAULTS.items():
+        os.environ.setdefault(_name, _value)
+
+from prefect import Task, flow, task, unmapped  # noqa: E402 - after the defaults
+from prefect.artifacts import create_markdown_artifact  # noqa: E402
+from prefect.cache_policies import NO_CACHE  # noqa: E402
+from prefect.client.schemas.objects import State  # noqa: E402
+from prefect.futures import PrefectFuture, PrefectFutureList  # noqa: E402
+from prefect.states import Completed, Failed  # noqa: E402
+from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
+
+from joblake.export import (  # noqa: E402
+    PlannedScope,
+    Run,
+    RunResult,
+    ScopeResult,
+    export_scope,
+    failed_result,
+    plan,
+)
+from joblake.settings import load_settings  # noqa: E402
+
+SUMMARY_KEY = "joblake-nightly-export"
+_COLUMNS = ("scope", "outcome", "listed", "added", "changed", "vanished", "seconds", "error")
+
+
+class ScopeNotExportedError(Exception):
+    """A scope ended partial, denied or failed; its first argument is the ScopeResult."""
+
+    @property
+    def result(self) -> ScopeResult:
+        """What became of the scope."""
+        return self.args[0]  # type: ignore[no-any-return]  # exceptions keep their arguments untyped
+
+    def __str__(self) -> str:
+        return f"{self.result.table_name}: {self.result.outcome}: {self.result.error}"
+
+
+def _is_worth_another_try(_task: object, _run: object, state: State[Any]) -> bool:
+    """Permissions do not come back by waiting."""
+    error = state.result(raise_on_failure=False)
+    return not (isinstance(error, ScopeNotExportedError) and error.result.outcome == "denied")
+
+
+@task(cache_policy=NO_CACHE)
+def plan_run(config: str | None, options: dict[str, Any]) -> Run:
+    """Name the scopes of this night."""
+    return plan(load_settings(config, **options))
+
+
+@task(
+    task_run_name="{planned.scope}",
+    cache_policy=NO_CACHE,
+    retry_condition_fn=_is_worth_another_try,
+    retry_jitter_factor=0.5,
+)
+def export_one(run: Run, planned: PlannedScope) -> ScopeResult:
+    """Export one scope; fails where its outcome is not a good one."""
+    result = export_scope(run, planned)
+    if not result.is_good:
+        raise ScopeNotExportedError(result)
+    return result
+
+
+@flow(name="nightly-export")
+def nightly_export(config: str | None = None, options: dict[str, Any] | None = None) -> State[Any]:
+    """List every scope, merge it into the lake, and put a summary on record.
+
+    The flow ends failed if any scope did; no scope stops another.
+
+    Args:
+        config: path of a joblake.toml; the one in the working directory where it is None.
+        options: settings by name, before those of the file and the environment.
+    """
+    run = plan_run(config, options or {})
+    retrying = export_one.with_options(
+        retries=run.settings.scope_retries,
+        retry_delay_seconds=run.settings.scope_retry_seconds,
+    )
+    runner: ThreadPoolTaskRunner[Any]
+    with ThreadPoolTaskRunner(max_workers=run.settings.max_workers) as runner:
+        futures: PrefectFutureList[Any] = runner.map(
+            cast("Task[..., Any]", retrying),
+            {"run": unmapped(run), "planned": list(run.scopes)},
+        )
+        results = [
+            _result_of(planned, future) for planned, future in zip(run.scopes, futures, strict=True)
+        ]
+    whole = RunResult(run.run_id, run.observed_at, tuple(results))
+    create_markdown_artifact(key=SUMMARY_KEY, markdown=summary(whole), description=run.run_id)
+    bad = [result for result in results if not result.is_good]
+    if bad:
+        return Failed(message=f"{len(bad)} of {len(results)} scopes: see the summary")
+    return Completed(message=f"{len(results)} scopes")
+
+
+def _result_of(planned: PlannedScope, future: PrefectFuture[Any]) -> ScopeResult:
+    outcome: object = future.result(raise_on_failure=False)
+    if isinstance(outcome, ScopeNotExportedError):
+        return outcome.result
+    if isinstance(outcome, ScopeResult):
+        return outcome
+    # A worker that died or a run that was cancelled: nothing is known of the scope.
+    return failed_result(planned.scope, f"the task ended without a result: {outcome!r}")
+
+
+def summary(result: RunResult) -> str:
+    """The run as a Markdown table, a row per scope."""
+    lines = ["| " + " | ".join(_COLUMNS) + " |", "| " + " | ".join("---" for _ in _COLUMNS) + " |"]
+    for scope in result.scopes:
+        place = (scope.table_name, scope.account_id, scope.region_name, scope.membership_identifier)
+        cells = [" ".join(part for part in place if part)]
+        cells += [str(getattr(scope, name) or "") for name in _COLUMNS[1:]]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    state = nightly_export(return_state=True)
+    sys.exit(0 if state.is_completed() else 1)

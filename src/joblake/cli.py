@@ -1,0 +1,219 @@
+"""The command line: arguments, printing, exit codes.
+
+Data goes to stdout, narration and progress to stderr. Heavy libraries are imported by the commands
+that use them, so that `--help` stays fast. Exit codes: 0 every scope complete, filtered or
+unsupported; 1 some scope partial, denied or failed; 2 usage or configuration; 3 an unusable lake or
+credentials before any listing began.
+"""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from joblake.errors import JoblakeError
+
+if TYPE_CHECKING:
+    from joblake.settings import Settings
+    from joblake.warehouse import Warehouse
+
+app = typer.Typer(
+    name="joblake",
+    help="A nightly history of AWS machine-learning jobs in plain Parquet, queried with DuckDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Format(StrEnum):
+    """How `joblake query` prints its result."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    ndjson = "ndjson"
+    parquet = "parquet"
+
+
+Lake = Annotated[
+    str | None, typer.Option(help="Folder of the lake.  [env: JOBLAKE_LAKE; default: data/lake]")
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="TOML file with the same options.  [default: joblake.toml where it exists]"),
+]
+SkipCorrupt = Annotated[
+    bool, typer.Option(help="Leave out files that are no readable Parquet, and name them.")
+]
+
+
+def main() -> None:
+    """Run the command line and turn every refusal into one line and its exit code."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except typer.Abort:
+        _fail("interrupted", 130)
+    except typer.exceptions.TyperException as error:
+        _fail(error.format_message(), error.exit_code)
+    except JoblakeError as error:
+        _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.exit(code)
+
+
+def _settings(config: Path | None, **options: Any) -> "Settings":
+    from joblake.settings import load_settings
+
+    return load_settings(config, **options)
+
+
+@app.command()
+def demo(
+    lake: Annotated[str, typer.Option(help="Folder of the demo's own lake.")] = "data/demo",
+    nights: Annotated[int, typer.Option(min=2, max=365, help="Nights to replay.")] = 30,
+) -> None:
+    """Run the whole job on an embedded AWS endpoint: no account, no server."""
+    from joblake.demo import run_demo
+
+    run_demo(lake, nights)
+
+
+@app.command()
+def export(  # noqa: PLR0913 - one parameter for each documented option
+    *,
+    lake: Lake = None,
+    config: Config = None,
+    table: Annotated[
+        list[str] | None, typer.Option(help="Table to export; repeatable.  [default: all four]")
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(help="Region, or a pattern such as us-*; repeatable.  [default: AWS_REGION]"),
+    ] = None,
+    role_arn: Annotated[
+        list[str] | None, typer.Option(help="Role to assume, one for each account; repeatable.")
+    ] = None,
+    membership: Annotated[
+        list[str] | None,
+        typer.Option(help="Clean Rooms membership; repeatable.  [default: all active ones]"),
+    ] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="NAME=VALUE",
+            help="Request parameter of the operation, such as statusEquals=Completed; repeatable.",
+        ),
+    ] = None,
+    page_size: Annotated[
+        int | None, typer.Option(help="Items per request.  [default: the operation's maximum]")
+    ] = None,
+    max_items: Annotated[int | None, typer.Option(help="Stop after so many items.")] = None,
+    starting_token: Annotated[
+        str | None, typer.Option(help="Go on where --max-items stopped.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the run as one JSON object.")
+    ] = False,
+) -> None:
+    """List every scope, merge what changed, and commit it to the lake."""
+    from joblake.export import export as export_run
+    from joblake.export import plan
+    from joblake.narration import narrating
+
+    settings = _settings(
+        config,
+        lake=lake,
+        table=table,
+        region=region,
+        role_arn=role_arn,
+        membership=membership,
+        filter=filters,
+        page_size=page_size,
+        max_items=max_items,
+        starting_token=starting_token,
+    )
+    run = plan(settings)
+    with narrating(run) as narration:
+        result = export_run(run, on_page=narration.page, on_result=narration.result)
+    if as_json:
+        sys.stdout.write(json.dumps(result.as_json(), indent=2) + "\n")
+    raise typer.Exit(0 if result.is_good else 1)
+
+
+@app.command()
+def query(  # noqa: PLR0913 - one parameter for each documented option
+    sql: Annotated[
+        str, typer.Argument(help='One select statement, such as "from jobs"; - reads stdin.')
+    ],
+    *,
+    lake: Lake = None,
+    config: Config = None,
+    output_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="[default: from --output's suffix, else table]"),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write instead of stdout.")] = None,
+    skip_corrupt: SkipCorrupt = False,
+) -> None:
+    """Query the lake with SQL; read only."""
+    from joblake.results import write_result
+
+    warehouse = _open(config, lake, skip_corrupt=skip_corrupt)
+    statement = sys.stdin.read() if sql == "-" else sql
+    write_result(warehouse.query(statement), _chosen(output_format, output), output)
+
+
+def _chosen(output_format: Format | None, output: Path | None) -> str:
+    if output_format is not None:
+        return output_format.value
+    suffix = output.suffix.removeprefix(".").lower() if output is not None else ""
+    return suffix if suffix in {str(kind) for kind in Format} else Format.table.value
+
+
+def _open(config: Path | None, lake: str | None, *, skip_corrupt: bool) -> "Warehouse":
+    from joblake.lake import Lake as LakeFolder
+    from joblake.warehouse import open_warehouse
+
+    settings = _settings(config, lake=lake)
+    warehouse = open_warehouse(LakeFolder.at(settings.lake), skip_unreadable=skip_corrupt)
+    for path, reason in warehouse.skipped:
+        sys.stderr.write(f"skipped {path}: {reason}\n")
+    return warehouse
+
+
+@app.command()
+def views() -> None:
+    """Name every view with its grain and columns."""
+    from joblake.warehouse import read_views
+
+    for view in read_views():
+        columns = ", ".join(view.columns)
+        sys.stdout.write(f"{view.schema}.{view.name}\n  {view.description}\n")
+        sys.stdout.write(f"  grain: {view.grain}\n  columns: {columns}\n\n")
+
+
+@app.command()
+def endpoint(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 8765,
+    seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 1,
+) -> None:
+    """Serve the embedded AWS endpoint by itself, on loopback only."""
+    from joblake.demo import serve_endpoint
+
+    serve_endpoint(port, seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Fixtures shared by all tests: an environment without the user's, and endpoints on loopback."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from joblake.endpoint import EndpointServer, FixedResources
+
+settings.register_profile(
+    "joblake",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("joblake")
+
+_FOREIGN = ("AWS_", "JOBLAKE_", "PREFECT_")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine reaches a test, and no file of a test the checkout."""
+    for name in os.environ:
+        if name.startswith(_FOREIGN):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-aws-credentials"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., EndpointServer]]:
+    """Start an endpoint over given resources and point this process's boto3 at it."""
+    with ExitStack() as stack:
+
+        def start(resources: Any = None, **options: Any) -> EndpointServer:
+            server = stack.enter_context(EndpointServer(resources or FixedResources(), **options))
+            for name, value in server.environment().items():
+                monkeypatch.setenv(name, value)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def night() -> datetime:
+    """The instant of a first night."""
+    return datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
