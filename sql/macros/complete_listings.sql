@@ -1,0 +1,27 @@
+-- description: The listings that saw everything in their scope, with the one before each.
+--   A complete listing with an error is one whose mass vanish was held for confirmation: it
+--   counts as having seen nothing. Scopes without a membership have '' in its place.
+-- grain: one row per complete listing of the table that began by the instant
+-- parameters: the table's name, the instant
+create macro complete_listings(observed_table, as_of) as table
+with
+listings as (
+    select * from observations.listings
+)
+
+select
+    listings.account_id,
+    listings.region_name,
+    coalesce(listings.membership_identifier, '') as membership_identifier,
+    listings.run_id,
+    listings.started_at,
+    lag(listings.started_at) over (
+        partition by listings.account_id, listings.region_name, listings.membership_identifier
+        order by listings.started_at, listings.run_id
+    ) as previous_started_at
+from listings
+where
+    listings.table_name = observed_table
+    and listings.outcome = 'complete'
+    and listings.error is null
+    and listings.started_at <= as_of::timestamptz

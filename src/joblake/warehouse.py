@@ -1,0 +1,306 @@
+"""The DuckDB catalogue over a lake: observations, the views of `sql/`, and a fence around queries.
+
+The database is in memory and holds views only: opening reads the footers of the files, a query what
+it needs of them. Queries come from users and BI tools: they can read the files of the lake and
+nothing else, and write nothing.
+"""
+
+import itertools
+import json
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+import duckdb
+import pyarrow as pa
+
+from joblake.catalog import SOURCES
+from joblake.errors import UnreadableFileError, UsageError
+from joblake.lake import Lake, require_readable, unreadable_files
+from joblake.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
+from joblake.views import VIEW_SCHEMAS, View, read_macros, read_views
+
+__all__ = ["VIEW_SCHEMAS", "View", "Warehouse", "open_warehouse", "read_views"]
+
+_OBSERVATIONS = "observations"
+_SEARCH_PATH = ",".join((*VIEW_SCHEMAS, _OBSERVATIONS, "main"))
+_TYPES: Mapping[pa.DataType, str] = {
+    pa.string(): "varchar",
+    pa.int64(): "bigint",
+    pa.float64(): "double",
+    pa.bool_(): "boolean",
+    TIMESTAMP: "timestamptz",
+}
+_EXPLAIN = re.compile(
+    r"\s*explain\b(\s+analyze\b)?(\s*\(\s*(analyze|format)\b[^()]*\))?", re.IGNORECASE
+)
+_DYNAMIC = frozenset({"query", "json_execute_serialized_sql"})
+_SUSPECT = re.compile(
+    rf"\b(copy|insert|update|delete|merge|{'|'.join(sorted(_DYNAMIC))})\b", re.IGNORECASE
+)
+_REFUSED = "; queries are read only: one select, describe, summarize, pivot or explain statement"
+
+
+class Warehouse:
+    """An open catalogue. Close it, or use it as a context manager.
+
+    `skipped` are the files that were left out because they are not Parquet, with the reasons.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        files: Sequence[Path],
+        skipped: Sequence[tuple[Path, str]],
+        spill_folder: Path,
+    ) -> None:
+        self.connection = connection
+        self.skipped = tuple(skipped)
+        self._files = tuple(files)
+        self._discard = weakref.finalize(self, shutil.rmtree, spill_folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back memory and spilled rows."""
+        self.connection.close()
+        self._discard()
+
+    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+        """The answer to one read-only statement, in DuckDB's Arrow types.
+
+        UsageError in one line when the statement is refused or wrong, UnreadableFileError when it
+        needs a damaged file.
+        """
+        try:
+            statement = _read_only(self.connection, sql)
+            relation = self.connection.sql(statement, params=parameters)
+            answer: pa.Table = relation.to_arrow_table()
+        except duckdb.Error as error:
+            _fail(self.connection, self._files, error)
+        return answer
+
+    def views(self) -> list[View]:
+        """Every view with what its header says, in order of schema and name."""
+        return read_views()
+
+
+def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
+    """The catalogue over the files that the lake has now; open again to see newer ones.
+
+    `skip_unreadable` reads every file's footer first and leaves out what is not Parquet.
+    """
+    tables = {source.table: lake.table_files(source.table) for source in SOURCES.values()}
+    tables["listings"] = lake.listing_files()
+    skipped = unreadable_files(_flat(tables.values())) if skip_unreadable else []
+    refused = {path for path, _ in skipped}
+    tables = {table: [f for f in files if f not in refused] for table, files in tables.items()}
+    spill_folder = Path(tempfile.mkdtemp(prefix="joblake-"))
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "temp_directory": str(spill_folder),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+        },
+    )
+    files = _flat(tables.values())
+    warehouse = Warehouse(connection, files, skipped, spill_folder)
+    connection.execute("set global timezone = 'UTC'")
+    connection.execute("set parquet_metadata_cache = true")
+    _create_observations(connection, dict.fromkeys(tables, ()))
+    _create_views(connection)
+    # Only now, because creating a view binds all that it reads: each footer is read once, not
+    # once for every view.
+    try:
+        _create_observations(connection, tables)
+    except duckdb.Error as error:
+        _fail(connection, files, error)
+    _fence(connection, files)
+    return warehouse
+
+
+def _create_observations(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[Path]]
+) -> None:
+    connection.execute(f"create schema if not exists {_OBSERVATIONS}")
+    for table, files in tables.items():
+        schema = LISTING_SCHEMA if table == "listings" else observation_schema(SOURCES[table])
+        select = _observations_sql(schema, files)
+        connection.execute(f"create or replace view {_OBSERVATIONS}.{table} as {select}")
+
+
+def _observations_sql(schema: pa.Schema, files: Sequence[Path]) -> str:
+    """A table's rows under our names and types, then the columns that only newer files have."""
+    names = [_name(field.name) for field in schema]
+    types = [_TYPES[field.type] for field in schema]
+    pairs = list(zip(names, types, strict=True))
+    empty = ", ".join(f"null::{kind} as {name}" for name, kind in pairs)
+    if not files:
+        return f"select {empty} where false"
+    ours = ", ".join(f"{name}::{kind} as {name}" for name, kind in pairs)
+    return f"""
+        select {ours}, * exclude ({", ".join(names)})
+        from (select {empty} where false union all by name from {_parquet(files)})
+    """
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the macros, then the views of each schema, whatever reads whatever within one.
+
+    What reads something that does not exist yet is tried again when the others are there.
+    """
+    views = read_views()
+    _create_all(connection, read_macros())
+    for schema in VIEW_SCHEMAS:
+        connection.execute(f"create schema {schema}")
+        statements = [
+            f"create view {v.schema}.{v.name} as\n{v.sql}" for v in views if v.schema == schema
+        ]
+        _create_all(connection, statements)
+
+
+def _create_all(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> None:
+    waiting = list(statements)
+    while waiting:
+        refused = []
+        for statement in waiting:
+            try:
+                connection.execute(statement)
+            except duckdb.CatalogException as error:
+                refused.append((statement, error))
+        if len(refused) == len(waiting):
+            raise refused[0][1]
+        waiting = [statement for statement, _ in refused]
+
+
+def _fence(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """Let queries read the lake's own files and nothing else, for good."""
+    # DuckDB asks for the pattern as well as for the file that it stands for.
+    paths = sorted({path for file in files for path in (str(file), _escaped(file))})
+    connection.execute(f"set search_path = '{_SEARCH_PATH}'")
+    connection.execute(f"set allowed_paths = [{', '.join(map(_literal, paths))}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def _read_only(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The statement to run for `sql`, in which nothing but reading can hide. UsageError else."""
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise UsageError(f"expected one statement, found {len(statements)}{_REFUSED}")
+    statement = statements[0].query
+    match statements[0].type:
+        case duckdb.StatementType.SELECT if not _may_write(connection, statement):
+            return statement
+        case duckdb.StatementType.EXPLAIN if prefix := _EXPLAIN.match(statement):
+            _read_only(connection, statement[prefix.end() :])
+            return statement
+        case duckdb.StatementType.MULTI if not _SUSPECT.search(statement):
+            # A pivot, which DuckDB expands and cannot show as a tree.
+            return f"from (\n{statement.strip().rstrip(';')}\n)"
+        case duckdb.StatementType.SELECT | duckdb.StatementType.MULTI:
+            raise UsageError(f"a statement that may write is refused{_REFUSED}")
+        case kind:
+            raise UsageError(f"{kind.name} is refused{_REFUSED}")
+
+
+def _may_write(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    """Whether a select has a part that copies, inserts, updates, deletes, or runs a text as SQL."""
+    ((text,),) = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()
+    tree = json.loads(text)
+    return bool(tree["error"]) or any(
+        str(node.get("type")).endswith("_QUERY_NODE")
+        or str(node.get("function_name")).lower() in _DYNAMIC
+        for node in _nodes(tree["statements"])
+    )
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for child in tree:
+            yield from _nodes(child)
+
+
+def _fail(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: duckdb.Error
+) -> NoReturn:
+    """Raise what DuckDB's error amounts to: a damaged file, or a wrong statement."""
+    text = str(error)
+    file = next((f for f in files if str(f) in text or _escaped(f) in text), None)
+    # DuckDB gives an error without a class, and without a file, for damaged Thrift structures.
+    if file is None and type(error) is duckdb.Error:
+        require_readable(files)
+        file = next((f for f in files if _is_damaged(connection, f)), None)
+    if file is not None:
+        require_readable([file])
+    if file is None or isinstance(error, duckdb.PermissionException):
+        raise UsageError(_one_line(error)) from None
+    raise UnreadableFileError(
+        f"{file} is damaged ({text.splitlines()[0]}); restore it from a backup or move it out "
+        "of the lake, then run again"
+    ) from None
+
+
+def _is_damaged(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
+    try:
+        connection.execute(f"select max(hash(t)) from {_parquet([file])} t").fetchall()
+    except duckdb.Error:
+        return True
+    return False
+
+
+def _one_line(error: duckdb.Error) -> str:
+    """DuckDB's message condensed: its first line, the position, and short candidates."""
+    first, *rest = str(error).strip().splitlines() or ["the query failed"]
+    message = re.sub(r"^[A-Za-z ]*Error: ", "", first).rstrip("!.")
+    if isinstance(error, duckdb.PermissionException):
+        return f"{message}; a query can read the views of its lake only"
+    for hint in rest:
+        if hint.startswith(("Did you mean", "Candidate bindings")):
+            message += f" ({hint.strip()})"
+    for line, caret in itertools.pairwise(rest):
+        if (place := re.match(r"LINE (\d+): (?!\.\.\.)", line)) and caret.strip(" ^") == "":
+            column = caret.index("^") - place.end() + 1
+            message += f" at line {place[1]}, column {column}"
+    return message
+
+
+def _parquet(files: Iterable[Path]) -> str:
+    paths = ", ".join(_literal(_escaped(file)) for file in files)
+    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+
+
+def _flat(groups: Iterable[Sequence[Path]]) -> list[Path]:
+    return [file for group in groups for file in group]
+
+
+def _escaped(file: Path) -> str:
+    """A path as the pattern that matches it alone: DuckDB takes every path for a glob."""
+    return re.sub(r"[*?\[]", lambda special: f"[{special[0]}]", str(file))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
