@@ -170,9 +170,10 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
     """Query the lake with SQL; read only."""
     from joblake.results import write_result
 
-    warehouse = _open(config, lake, skip_corrupt=skip_corrupt)
     statement = sys.stdin.read() if sql == "-" else sql
-    write_result(warehouse.query(statement), _chosen(output_format, output), output)
+    with _open(config, lake, skip_corrupt=skip_corrupt) as warehouse:
+        result = warehouse.query(statement)
+    write_result(result, _chosen(output_format, output), output)
 
 
 def _chosen(output_format: Format | None, output: Path | None) -> str:
@@ -196,7 +197,7 @@ def _open(config: Path | None, lake: str | None, *, skip_corrupt: bool) -> "Ware
 @app.command()
 def views() -> None:
     """Name every view with its grain and columns."""
-    from joblake.warehouse import read_views
+    from joblake.views import read_views
 
     for view in read_views():
         columns = ", ".join(view.columns)

@@ -34,27 +34,41 @@ _REGION = "us-east-1"
 
 _ANSWERS = (
     (
-        "How long do jobs take, by kind and model? (the last two months)",
+        "How long do jobs take, and is it getting worse? (hours; models with 8 jobs or more)",
         """
+        with finished as (
+            select
+                job_kind,
+                parse_filename(model) as model,
+                duration_seconds / 3600 as hours,
+                created_at >= now() - interval 15 days as is_recent
+            from jobs
+            where duration_seconds is not null
+        )
         select
-            strftime(month, '%Y-%m') as month, job_kind, model, job_count as jobs,
-            round(p50_seconds / 3600, 2) as p50_hours,
-            round(p95_seconds / 3600, 2) as p95_hours,
-            round(max_seconds / 3600, 2) as max_hours
-        from job_durations
-        order by job_kind, model, month
+            job_kind,
+            model,
+            count(*) as jobs,
+            median(hours) filter (not is_recent) as median_before,
+            median(hours) filter (is_recent) as median_last_15_days,
+            quantile_cont(hours, 0.95) as p95,
+            max(hours) as longest
+        from finished
+        group by all
+        having jobs >= 8
+        order by job_kind, jobs desc, model
         """,
     ),
     (
-        "What changed last night?",
+        "What changed last night? (the latest six of each kind)",
         """
         select
             job_kind, job_name, coalesce(previous_status, '(new)') as was, status as is_now,
             strftime(changed_at, '%m-%d %H:%M') as changed_at
         from job_status_changes
         where observed_at = (select max(observed_at) from job_status_changes)
+        qualify row_number() over (partition by job_kind order by changed_at desc) <= 6
         order by job_kind, changed_at
-        limit 15
         """,
     ),
 )
@@ -162,10 +176,10 @@ def _show(folder: Path) -> None:
     from joblake.results import write_result
     from joblake.warehouse import open_warehouse
 
-    warehouse = open_warehouse(Lake.at(folder))
-    for question, sql in _ANSWERS:
-        sys.stdout.write(f"\n{question}\n\n")
-        write_result(warehouse.query(sql), "table", None)
+    with open_warehouse(Lake.at(folder)) as warehouse:
+        for question, sql in _ANSWERS:
+            sys.stdout.write(f"\n{question}\n\n")
+            write_result(warehouse.query(sql), "table", None)
     files = list(folder.glob("**/*.parquet"))
     size = sum(file.stat().st_size for file in files)
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

@@ -1,0 +1,138 @@
+"""README is executed: its SQL, its commands, its help and its table of views are true.
+
+`UPDATE_README=1 uv run pytest tests/test_readme.py` writes the generated parts anew.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from joblake.catalog import SOURCES, memberships_operation
+from joblake.endpoint import EndpointServer, World
+from joblake.export import export, plan
+from joblake.lake import Lake
+from joblake.settings import Settings, load_settings
+from joblake.views import read_views
+from joblake.warehouse import open_warehouse
+
+CHECKOUT = Path(__file__).parents[1]
+README = CHECKOUT / "README.md"
+COMMANDS = ("demo", "export", "query", "views", "endpoint")
+
+
+def blocks(language: str) -> list[str]:
+    text = README.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def joblake(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "joblake.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "100", "TERMINAL_WIDTH": "100"},
+    )
+
+
+def generated(section: str, expected: str) -> None:
+    """Hold a generated section of README to what it should say, or write it anew."""
+    text = README.read_text(encoding="utf-8")
+    pattern = re.compile(rf"(<!-- {section} -->\n)(.*?)(<!-- /{section} -->)", re.DOTALL)
+    if os.environ.get("UPDATE_README"):
+        README.write_text(pattern.sub(lambda m: m[1] + expected + m[3], text), encoding="utf-8")
+        return
+    match = pattern.search(text)
+    assert match is not None
+    assert match[2] == expected
+
+
+@pytest.fixture(scope="module")
+def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake of three nights of the embedded world, the last one now."""
+    lake = Lake.at(tmp_path_factory.mktemp("readme") / "lake")
+    now = datetime.now(UTC)
+    instants = [now - timedelta(days=days) for days in (9, 1, 0)]
+    clock = instants[0]
+    world = World(first_day=date.today() - timedelta(days=20), days=21)  # noqa: DTZ011 - any day
+    with (
+        EndpointServer(world, clock=lambda: clock) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        for clock in instants:  # noqa: B007 - the server's clock reads it
+            settings = load_settings(lake=str(lake.root))
+            result = export(plan(settings, clock=lambda: clock), clock=lambda: clock)
+            assert result.is_good
+    return lake
+
+
+def test_every_question_in_sql_has_an_answer(demo_lake: Lake) -> None:
+    """Each SQL block of README gives rows on a lake of a few nights."""
+    assert len(blocks("sql")) == 3
+    for sql in blocks("sql"):
+        assert open_warehouse(demo_lake).query(sql).num_rows > 0, sql
+
+
+def test_table_of_views() -> None:
+    """README names every view with its grain and what it is, from the headers in sql/."""
+    lines = ["\n| view | rows | what it tells |\n|---|---|---|\n"]
+    for view in read_views():
+        first_sentence = re.split(r"(?<=\.) ", view.description)[0]
+        lines.append(f"| `{view.schema}.{view.name}` | {view.grain} | {first_sentence} |\n")
+    generated("views", "".join(lines) + "\n")
+
+
+def test_help_of_commands() -> None:
+    """README shows each command's help as it is."""
+    parts = ["\n```text\n", joblake("--help").stdout, "```\n"]
+    for command in COMMANDS[1:3]:
+        parts += ["\n```text\n", joblake(command, "--help").stdout, "```\n"]
+    generated("commands", "".join(parts) + "\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_exists(command: str) -> None:
+    """Every command that README names has a help of its own."""
+    result = joblake(command, "--help")
+    assert result.returncode == 0
+    assert f"joblake.cli {command}" in result.stdout or f"joblake {command}" in result.stdout
+
+
+def test_console_lines_parse() -> None:
+    """Every joblake line in README's console blocks names real commands and options."""
+    lines = [
+        shlex.split(line.removeprefix("uv run "))
+        for block in blocks("console")
+        for line in block.splitlines()
+        if line.startswith("uv run joblake")
+    ]
+    assert len(lines) >= 4
+    for _joblake, command, *arguments in lines:
+        options = {word for word in arguments if word.startswith("--")}
+        assert options <= set(re.findall(r"--[a-z-]+", joblake(command, "--help").stdout)), command
+
+
+def test_configuration_is_valid() -> None:
+    """The joblake.toml of README has only keys and values that joblake takes."""
+    Path("joblake.toml").write_text(blocks("toml")[0], encoding="utf-8")
+    settings = load_settings()
+    assert isinstance(settings, Settings)
+    assert settings.max_workers == 8
+    assert not settings.store_sensitive
+
+
+def test_policy_allows_what_is_called() -> None:
+    """The IAM policy of README lists the operations of the catalogue and no other."""
+    (statement,) = json.loads(blocks("json")[0])["Statement"]
+    operations = [source.operation for source in SOURCES.values()] + [memberships_operation()]
+    called = {f"{operation.endpoint_prefix}:{operation.name}" for operation in operations}
+    assert set(statement["Action"]) == called
