@@ -8,24 +8,31 @@ page that both accept. Pure functions: bytes in, `Page` out.
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
 from joblake.errors import DamagedPageError
-from joblake.schema import EXTRA, Column, item_columns, listed_schema
+from joblake.schema import EXTRA, Column, is_sensitive, item_columns, listed_schema
 from joblake.service_model import Member, Operation
 
 # Services print up to nine fractional digits; microseconds would refuse more than six.
 _WIRE_TIMESTAMP = pa.timestamp("ns", tz="UTC")
 _INT64 = range(-(2**63), 2**63)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# pyarrow's parser recurses without a limit; pages of the known shapes nest five deep.
+_MAX_DEPTH = 64
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+_DEPTH_STEPS = np.array([(byte in b"{[") - (byte in b"}]") for byte in range(256)], np.int8)
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,13 @@ def parse_page(body: bytes, operation: Operation, *, store_sensitive: bool = Tru
     Sensitive members become null unless `store_sensitive`. DamagedPageError when the body is not
     a JSON object with the operation's list of items: such a body must never pass for an empty page.
     """
-    page = _parse_fast(body, operation) or _parse_tolerant(body, operation)
-    return page if store_sensitive else _without_sensitive(page, operation)
+    try:
+        page = _parse_fast(body, operation) or _parse_tolerant(body, operation)
+        return page if store_sensitive else _without_sensitive(page, operation)
+    except RecursionError as error:
+        raise DamagedPageError(
+            f"{operation.name} answered with JSON that is nested too deeply"
+        ) from error
 
 
 def canonical_json(value: object) -> str:
@@ -68,6 +80,8 @@ def canonical_json(value: object) -> str:
 
 def _parse_fast(body: bytes, operation: Operation) -> Page | None:
     """The page, or None where the tolerant door must decide."""
+    if not _is_safe(body):
+        return None
     schema = _wire_schema(operation)
     try:
         table = pyarrow.json.read_json(
@@ -96,6 +110,20 @@ def _parse_fast(body: bytes, operation: Operation) -> Page | None:
     return Page(rows, _token(table.column(operation.output_token)[0].as_py()))
 
 
+def _is_safe(body: bytes) -> bool:
+    """Whether the body is one object of sane depth: pyarrow's parser crashes on other things.
+
+    It takes the whole process with it on a document `null` and on deep nesting. Brackets inside
+    of texts count too; where they mislead, the tolerant door decides.
+    """
+    text = body.strip()
+    if not (text.startswith(b"{") and text.endswith(b"}")):
+        return False
+    brackets = np.frombuffer(text.translate(None, _NOT_BRACKETS), np.uint8)
+    depths = np.cumsum(_DEPTH_STEPS[brackets])
+    return bool(depths[:-1].min() > 0 and depths.max() <= _MAX_DEPTH)
+
+
 def _type_of(schema: pa.Schema, operation: Operation) -> pa.DataType:
     return schema.field(operation.result_key).type
 
@@ -113,13 +141,12 @@ def _wire_schema(operation: Operation) -> pa.Schema:
 def _wire_type(member: Member) -> pa.DataType:
     match member.kind:
         case "structure":
-            # Maps and documents have no schema to give: found unexpected, they send the page
-            # through the tolerant door.
+            # Members without a schema, found unexpected, send the page through the tolerant door.
             return pa.struct(
                 [
                     pa.field(child.name, _wire_type(child))
                     for child in member.members
-                    if child.kind not in {"map", "document"}
+                    if _has_wire_type(child)
                 ]
             )
         case "list" if member.element is not None:
@@ -136,14 +163,35 @@ def _wire_type(member: Member) -> pa.DataType:
             return pa.string()
 
 
+def _has_wire_type(member: Member) -> bool:
+    """Whether a schema can describe it: no map, no document, no list that it would respell."""
+    if member.kind == "list":
+        return member.element is not None and _keeps_spelling(member.element)
+    return member.kind not in {"map", "document"}
+
+
+def _keeps_spelling(member: Member) -> bool:
+    """Whether its JSON text is the same after a detour through Arrow; not so for instants."""
+    match member.kind:
+        case "structure":
+            return all(_keeps_spelling(child) for child in member.members)
+        case "list":
+            return member.element is not None and _keeps_spelling(member.element)
+        case kind:
+            return kind in {"string", "integer", "long", "boolean"}
+
+
 def _column_array(structs: pa.StructArray, column: Column) -> pa.Array:
-    if column.member.kind in {"map", "document"}:
+    if not _has_wire_type(column.member):
         return pa.nulls(len(structs), pa.string())
     array = pc.struct_field(structs, list(column.path))
     if column.is_json:
         texts = [None if value is None else canonical_json(value) for value in array.to_pylist()]
         return pa.array(texts, pa.string())
-    return array.cast(column.type, safe=False) if array.type == _WIRE_TIMESTAMP else array
+    if array.type == _WIRE_TIMESTAMP:
+        # A mere cast would round instants before 1970 up, and the tolerant door rounds down.
+        return pc.floor_temporal(array, unit="microsecond").cast(column.type, safe=False)
+    return array
 
 
 # --- the tolerant door -----------------------------------------------------------------------
@@ -160,7 +208,7 @@ class _Row:
 def _parse_tolerant(body: bytes, operation: Operation) -> Page:
     try:
         answer = _loads(body)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DamagedPageError(
             f"{operation.name} answered with something that is no JSON"
         ) from error
@@ -199,6 +247,18 @@ def flatten_items(items: Iterable[object], operation: Operation) -> tuple[pa.Tab
         for column, cells in zip(columns, values, strict=True)
     ]
     return pa.Table.from_arrays([*arrays, pa.array(extras, pa.string())], schema=schema), odd_values
+
+
+def flatten_extras(
+    extras: Iterable[str], operation: Operation, *, store_sensitive: bool = True
+) -> pa.Table:
+    """Texts of `extra` as items of their own: members that the model has learnt become columns.
+
+    What still fits no column is in the `extra` of the result, spelled as it was.
+    """
+    rows, _ = flatten_items(map(json.loads, extras), operation)
+    page = Page(rows, None)
+    return (page if store_sensitive else _without_sensitive(page, operation)).rows
 
 
 def _take_apart(
@@ -251,14 +311,25 @@ def _instant(value: object) -> datetime:
         raise TypeError(type(value).__name__)
     if isinstance(value, str):
         text = value.strip().upper()
-        if text[4:5] == "-":
-            instant = datetime.fromisoformat(text)
-        elif text[:1].isalpha():
+        if text[:1].isalpha():
             instant = parsedate_to_datetime(value)
+        elif text[4:5] == "-" or "T" in text:
+            instant = datetime.fromisoformat(text)
         else:
-            return datetime.fromtimestamp(float(text), UTC)
+            return _epoch_instant(text)
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-    return datetime.fromtimestamp(value, UTC)
+    return _epoch_instant(repr(value))
+
+
+def _epoch_instant(text: str) -> datetime:
+    """The instant so many seconds after 1970, rounded down to microseconds like any other."""
+    try:
+        seconds = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(text) from None
+    if not seconds.is_finite() or seconds.copy_abs() > timedelta.max.days * 86400:
+        raise OverflowError(text)
+    return _EPOCH + timedelta(microseconds=math.floor(seconds * 1_000_000))
 
 
 def _loads(body: bytes) -> Any:
@@ -288,23 +359,36 @@ def _without_sensitive(page: Page, operation: Operation) -> Page:
         if column.is_sensitive:
             empty = pa.nulls(rows.num_rows, column.type)
             rows = rows.set_column(index, rows.schema.field(index), empty)
-    sensitive = {column.path for column in item_columns(operation) if column.is_sensitive}
+    sensitive = list(_sensitive_paths(operation.item, ()))
     texts = [_drop_paths(text, sensitive) for text in rows.column(EXTRA).to_pylist()]
     rows = rows.set_column(rows.num_columns - 1, EXTRA, pa.array(texts, pa.string()))
     return Page(rows, page.next_token, page.odd_values)
 
 
-def _drop_paths(text: str | None, paths: set[tuple[str, ...]]) -> str | None:
+def _sensitive_paths(shape: Member, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for child in shape.members:
+        if is_sensitive(child):
+            yield (*path, child.name)
+        else:
+            yield from _sensitive_paths(child, (*path, child.name))
+
+
+def _drop_paths(text: str | None, paths: Iterable[tuple[str, ...]]) -> str | None:
     if text is None:
         return None
-    rest = json.loads(text)
-    for *parents, name in paths:
+    rest = {"item": json.loads(text)}
+    for path in paths:
         place = rest
-        for parent in parents:
-            place = place.get(parent) if isinstance(place, dict) else None
-        if isinstance(place, dict):
-            place.pop(name, None)
-    return canonical_json(rest) if rest != {} else None
+        for name in ("item", *path[:-1]):
+            # What stands in the place of a structure may hold what the structure would have.
+            if not isinstance(place.get(name), dict):
+                place.pop(name, None)
+                break
+            place = place[name]
+        else:
+            place.pop(path[-1], None)
+    item = rest.get("item", {})
+    return canonical_json(item) if item != {} else None
 
 
 def _token(token: str | None) -> str | None:

@@ -13,10 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from joblake.errors import LakeError, UnreadableFileError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 OBSERVATIONS = "observations.parquet"
 LISTINGS = "listings.parquet"
@@ -26,6 +30,9 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}")
 _MEMBERSHIP = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]*")
+_COLUMNS_OF_EVERY_FILE = frozenset(
+    {"run_id", "account_id", "region_name", "observed_at", "change", "started_at", "outcome"}
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -49,7 +56,7 @@ class Scope:
             ("membership", self.membership_identifier, _MEMBERSHIP),
         ):
             if value is not None and not pattern.fullmatch(value):
-                raise UsageError(f"{value!r} is not a valid {what}")
+                raise UsageError(f"{value!r:.60} is not a valid {what}")
 
     @property
     def folder(self) -> PurePosixPath:
@@ -78,7 +85,12 @@ class Lake:
         text = str(location)
         if "://" in text:
             raise UsageError(f"lake {text}: only local folders can be a lake in this version")
-        root = Path(text).expanduser()
+        if not text.strip() or "\0" in text:
+            raise UsageError(f"lake {text!r} is no path of a folder; give one with --lake")
+        try:
+            root = Path(text).expanduser()
+        except RuntimeError as error:
+            raise UsageError(f"lake {text}: {error}; give a folder with --lake") from error
         for path in (root, *root.parents):
             if path.exists() and not path.is_dir():
                 raise UsageError(f"lake {text}: {path} is a file; give a folder with --lake")
@@ -98,12 +110,11 @@ class Lake:
 
     def scope_files(self, scope: Scope) -> list[Path]:
         """A scope's observation files, oldest month first."""
-        return sorted((self.root / scope.table / scope.folder).glob(f"month=*/{OBSERVATIONS}"))
+        return _months(self.root / scope.table / scope.folder, OBSERVATIONS)
 
     def scope_listing_files(self, scope: Scope) -> list[Path]:
         """A scope's listing files, oldest month first."""
-        folder = self.root / "listings" / scope.table / scope.folder
-        return sorted(folder.glob(f"month=*/{LISTINGS}"))
+        return _months(self.root / "listings" / scope.table / scope.folder, LISTINGS)
 
     def table_files(self, table: str) -> list[Path]:
         """All observation files of a table, over every scope and month."""
@@ -112,7 +123,12 @@ class Lake:
     def listing_files(self) -> list[Path]:
         """All listing files, over every table, scope and month."""
         tables = self.root / "listings"
-        return sorted(file for folder in tables.glob("*") for file in _partitions(folder, LISTINGS))
+        names = [name for name in _names_in(tables) if _TABLE.fullmatch(name)]
+        return [file for name in names for file in _partitions(tables / name, LISTINGS)]
+
+    def mart(self, file_name: str) -> Path:
+        """A file that is published for BI tools."""
+        return self.root / "marts" / file_name
 
     @contextmanager
     def locked(self, scope: Scope) -> Iterator[None]:
@@ -120,23 +136,42 @@ class Lake:
 
         Whoever gets the lock also clears what dead runs left under temporary names.
         """
-        name = "_".join((scope.table, *scope.folder.parts)) + ".lock"
-        path = self.root / ".locks" / name
+        with self._locked("_".join((scope.table, *scope.folder.parts))):
+            self._clear_temporary_files(scope)
+            yield
+
+    @contextmanager
+    def locked_marts(self) -> Iterator[None]:
+        """Hold the marts for publishing, in the same way."""
+        with self._locked("marts"):
+            for leftover in (self.root / "marts").glob(".*.tmp"):
+                with _lake_errors(leftover):
+                    leftover.unlink(missing_ok=True)
+            yield
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        path = self.root / ".locks" / f"{name}.lock"
         with _lake_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path, mode=self.file_mode, thread_local=False)
             lock.acquire()
         try:
-            self._clear_temporary_files(scope)
             yield
         finally:
             lock.release()
 
     def _clear_temporary_files(self, scope: Scope) -> None:
-        for folder in (self.root / scope.table, self.root / "listings" / scope.table):
-            for leftover in (folder / scope.folder).glob("month=*/.*.tmp"):
-                with _lake_errors(leftover):
-                    leftover.unlink(missing_ok=True)
+        files = self.root / scope.table / scope.folder
+        listings = self.root / "listings" / scope.table / scope.folder
+        leftovers = [
+            *files.glob("month=*/.*.tmp"),
+            *listings.glob("month=*/.*.tmp"),
+            *self.spool(scope).glob("*.tmp"),
+        ]
+        for leftover in leftovers:
+            with _lake_errors(leftover):
+                leftover.unlink(missing_ok=True)
 
     @contextmanager
     def replacing(self, target: Path) -> Iterator[Path]:
@@ -146,6 +181,8 @@ class Lake:
         it was.
         """
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        with _lake_errors(target):
+            _make_durable_folder(target.parent)
         with self.scratch(temporary), _lake_errors(target):
             yield temporary
             _fsync(temporary)
@@ -158,33 +195,58 @@ class Lake:
         with _lake_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                os.close(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, self.file_mode))
+                descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, self.file_mode)
+                try:
+                    os.fchmod(descriptor, self.file_mode)  # whatever the umask says
+                finally:
+                    os.close(descriptor)
                 yield path
             finally:
                 path.unlink(missing_ok=True)
 
 
-def unreadable_files(files: Iterable[Path]) -> list[tuple[Path, str]]:
-    """The files that are not Parquet, each with the reason."""
+def unreadable_files(
+    files: Iterable[Path], schema: "pa.Schema | None" = None
+) -> list[tuple[Path, str]]:
+    """The files that are not Parquet, each with the reason.
+
+    With a `schema`, also those that another program wrote: without the columns that say which
+    run saw a row where, or with another type for a column of ours. Older files may lack columns
+    and newer ones have more.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     refused = []
     for file in files:
         try:
-            pq.read_metadata(file)
+            found = pq.read_schema(file)
         except (pa.ArrowInvalid, OSError) as error:
             refused.append((file, str(error).splitlines()[0]))
+            continue
+        if schema is not None and (reason := _difference(found, schema)):
+            refused.append((file, reason))
     return refused
 
 
-def require_readable(files: Iterable[Path]) -> None:
-    """UnreadableFileError naming the first file that is not Parquet, and the way out."""
-    for file, reason in unreadable_files(files):
+def require_readable(files: Iterable[Path], schema: "pa.Schema | None" = None) -> None:
+    """UnreadableFileError naming the first unreadable file (see there), and the way out."""
+    for file, reason in unreadable_files(files, schema):
         raise UnreadableFileError(
-            f"{file} is not a readable Parquet file ({reason}); restore it from a backup or move "
-            "it out of the lake, then run again"
+            f"{file} is not a readable Parquet file of joblake ({reason}); restore it from a "
+            "backup or move it out of the lake, then run again"
         )
+
+
+def _difference(found: "pa.Schema", schema: "pa.Schema") -> str | None:
+    """What shows that a file is none of ours; None where it is."""
+    for expected in schema:
+        if expected.name not in found.names:
+            if expected.name in _COLUMNS_OF_EVERY_FILE:
+                return f"it has no column {expected.name}"
+        elif (kind := found.field(expected.name).type) != expected.type:
+            return f"its column {expected.name} is {kind}, not {expected.type}"
+    return None
 
 
 def month_of(instant: datetime) -> str:
@@ -192,20 +254,55 @@ def month_of(instant: datetime) -> str:
     return instant.strftime("%Y-%m")
 
 
-def _partitions(table_folder: Path, name: str) -> list[Path]:
-    scopes = "account=*/region=*"
-    patterns = (f"{scopes}/month=*/{name}", f"{scopes}/membership=*/month=*/{name}")
-    return sorted(file for pattern in patterns for file in table_folder.glob(pattern))
+def _partitions(table: Path, name: str) -> list[Path]:
+    """The files called `name` in every month of every scope of a table."""
+    regions = [
+        region for account in _folders(table, "account") for region in _folders(account, "region")
+    ]
+    memberships = [place for region in regions for place in _folders(region, "membership")]
+    return sorted(file for scope in regions + memberships for file in _months(scope, name))
+
+
+def _months(scope: Path, name: str) -> list[Path]:
+    """The files called `name` in the months of one scope, oldest first."""
+    return [month / name for month in _folders(scope, "month") if name in _names_in(month)]
+
+
+def _folders(folder: Path, key: str) -> list[Path]:
+    return [folder / entry for entry in _names_in(folder) if entry.startswith(f"{key}=")]
+
+
+def _names_in(folder: Path) -> list[str]:
+    """What a folder holds, in order; nothing where there is no such folder.
+
+    LakeError where it cannot be read: to a glob it would look empty.
+    """
+    with _lake_errors(folder, "read"):
+        try:
+            return sorted(entry.name for entry in folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def _make_durable_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that a power failure does not take them back."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for made in reversed(missing):
+        made.mkdir(exist_ok=True)
+        _fsync(made.parent)
 
 
 @contextmanager
-def _lake_errors(path: Path) -> Iterator[None]:
+def _lake_errors(path: Path, what: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise LakeError(
-            f"cannot write {path}: {reason}; check the lake's disk and rights"
+            f"cannot {what} {path}: {reason}; check the lake's disk and rights"
         ) from error
 
 

@@ -1,9 +1,8 @@
 """Query results as a table, CSV, JSON, newline-delimited JSON or Parquet."""
 
-import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -14,6 +13,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from joblake.errors import UsageError
+
+_CSV_SPECIAL = frozenset(',"\r\n')
 
 
 def write_result(result: pa.Table, output_format: str, output: Path | None) -> None:
@@ -42,8 +43,9 @@ def _write_parquet(result: pa.Table, output: Path | None) -> None:
     import pyarrow.parquet as pq
 
     if output is not None:
-        with _file_errors(output):
-            pq.write_table(result, output, compression="zstd")
+        # Opened here, because pyarrow would remove a file that it cannot write.
+        with _file_errors(output), output.open("wb") as stream:
+            pq.write_table(result, stream, compression="zstd")
     elif sys.stdout.isatty():
         raise UsageError("Parquet is binary; give --output FILE or redirect stdout")
     else:
@@ -56,9 +58,9 @@ def _write_table(result: pa.Table, stream: IO[str], *, is_file: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    # Away from a terminal nothing is folded: the width is as much as the rows need.
+    # Away from a terminal nothing is folded, whatever the rows need.
     is_terminal = stream.isatty()
-    console = Console(file=stream, width=None if is_terminal and not is_file else 100_000)
+    console = Console(file=stream, width=None if is_terminal and not is_file else 2**31)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in result.schema:
         is_number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
@@ -75,10 +77,19 @@ def _shown(cell: Any) -> str:
 
 
 def _write_csv(result: pa.Table, stream: IO[str]) -> None:
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(result.column_names)
+    stream.write(_csv_line(result.column_names))
     for row in _rows(result):
-        writer.writerow(["" if cell is None else _text(cell) for cell in row])
+        stream.write(_csv_line("" if cell is None else _text(cell) for cell in row))
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    # Python's own writer leaves a lone carriage return unquoted, at which readers break the row.
+    line = ",".join(_quoted(cell) if _CSV_SPECIAL & set(cell) else cell for cell in cells)
+    return (line or _quoted(line)) + "\n"
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
 
 
 def _rows(result: pa.Table) -> Iterator[tuple[Any, ...]]:

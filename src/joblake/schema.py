@@ -50,14 +50,21 @@ class Column:
 @cache
 def item_columns(operation: Operation) -> tuple[Column, ...]:
     """The flat columns of the items that an operation lists, in the model's order."""
-    return tuple(_columns(operation.item, (), is_sensitive=operation.item.is_sensitive))
+    return tuple(_columns(operation.item, (), is_secret=operation.item.is_sensitive))
 
 
-def _columns(member: Member, path: tuple[str, ...], *, is_sensitive: bool) -> Iterator[Column]:
+def is_sensitive(member: Member) -> bool:
+    """Whether the model marks the member as sensitive, or anything in the lists it holds."""
+    if member.is_sensitive or member.element is None:
+        return member.is_sensitive
+    return is_sensitive(member.element) or any(map(is_sensitive, member.element.members))
+
+
+def _columns(member: Member, path: tuple[str, ...], *, is_secret: bool) -> Iterator[Column]:
     if member.kind == "structure":
         for child in member.members:
             yield from _columns(
-                child, (*path, child.name), is_sensitive=is_sensitive or child.is_sensitive
+                child, (*path, child.name), is_secret=is_secret or is_sensitive(child)
             )
         return
     yield Column(
@@ -65,7 +72,7 @@ def _columns(member: Member, path: tuple[str, ...], *, is_sensitive: bool) -> It
         path=path,
         member=member,
         type=pa.string() if member.kind in _JSON_KINDS else _scalar_type(member),
-        is_sensitive=is_sensitive,
+        is_sensitive=is_secret,
     )
 
 

@@ -50,9 +50,9 @@ class Settings(BaseSettings):
     """How often one request is sent at most."""
     scope_retries: int = Field(default=2, ge=0)
     """How often the flow tries a scope again that did not end well."""
-    scope_retry_seconds: float = Field(default=60, ge=0)
+    scope_retry_seconds: float = Field(default=60, ge=0, le=86_400)
     """How long the flow waits before that, give or take half."""
-    resume_minutes: float = Field(default=60, ge=0)
+    resume_minutes: float = Field(default=60, ge=0, le=525_600)
     """How old the pages of an interrupted listing may be for the next run to go on with them."""
     mass_vanish_share: float = Field(default=1 / 3, gt=0, le=1)
     """A complete listing that misses more than this share of a scope is held for confirmation."""
