@@ -1,8 +1,9 @@
 """The DuckDB catalogue over a lake: observations, the views of `sql/`, and a fence around queries.
 
-The database is in memory and holds views only: opening reads the footers of the files, a query what
-it needs of them. Queries come from users and BI tools: they can read the files of the lake and
-nothing else, and write nothing.
+The database is in memory and holds views: opening reads the footers of the observation files, a
+query what it needs of them. Listings are read whole when the lake is opened, because they are few
+rows in many small files and almost every view asks for them more than once. Queries come from users
+and BI tools: they can read the files of the lake and nothing else, and write nothing.
 """
 
 import itertools
@@ -19,6 +20,7 @@ from typing import Any, NoReturn, Self
 import duckdb
 import pyarrow as pa
 
+from joblake.answer import Answer
 from joblake.catalog import SOURCES
 from joblake.errors import UnreadableFileError, UsageError
 from joblake.lake import Lake, require_readable, unreadable_files
@@ -43,6 +45,7 @@ _DYNAMIC = frozenset({"query", "json_execute_serialized_sql"})
 _SUSPECT = re.compile(
     rf"\b(copy|insert|update|delete|merge|{'|'.join(sorted(_DYNAMIC))})\b", re.IGNORECASE
 )
+_BATCH_ROWS = 122_880  # a row group of DuckDB's
 _REFUSED = "; queries are read only: one select, describe, summarize, pivot or explain statement"
 
 
@@ -80,8 +83,8 @@ class Warehouse:
         self.connection.close()
         self._discard()
 
-    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> pa.Table:
-        """The answer to one read-only statement, in DuckDB's Arrow types.
+    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Answer:
+        """The answer to one read-only statement, in DuckDB's types.
 
         UsageError in one line when the statement is refused or wrong, UnreadableFileError when it
         needs a damaged file.
@@ -89,10 +92,24 @@ class Warehouse:
         try:
             statement = _read_only(self.connection, sql)
             relation = self.connection.sql(statement, params=parameters)
-            answer: pa.Table = relation.to_arrow_table()
+            return Answer(relation.to_arrow_table())
         except duckdb.Error as error:
             _fail(self.connection, self._files, error)
-        return answer
+
+    def stream(self, sql: str) -> pa.RecordBatchReader:
+        """The same in batches, however many rows there are. Read it before the next query."""
+        try:
+            statement = _read_only(self.connection, sql)
+            reader = self.connection.sql(statement).to_arrow_reader(_BATCH_ROWS)
+        except duckdb.Error as error:
+            _fail(self.connection, self._files, error)
+        return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
+
+    def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        except (OSError, pa.ArrowException) as error:  # what Arrow makes of DuckDB's errors
+            _fail(self.connection, self._files, error)
 
     def views(self) -> list[View]:
         """Every view with what its header says, in order of schema and name."""
@@ -142,7 +159,11 @@ def _create_observations(
     for table, files in tables.items():
         schema = LISTING_SCHEMA if table == "listings" else observation_schema(SOURCES[table])
         select = _observations_sql(schema, files)
-        connection.execute(f"create or replace view {_OBSERVATIONS}.{table} as {select}")
+        name = f"{_OBSERVATIONS}.{table}"
+        if table == "listings":
+            connection.execute(f"create or replace table {name} as {select}")
+        else:
+            connection.execute(f"create or replace view {name} as {select}")
 
 
 def _observations_sql(schema: pa.Schema, files: Sequence[Path]) -> str:
@@ -241,13 +262,13 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _fail(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: duckdb.Error
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: Exception
 ) -> NoReturn:
     """Raise what DuckDB's error amounts to: a damaged file, or a wrong statement."""
     text = str(error)
     file = next((f for f in files if str(f) in text or _escaped(f) in text), None)
     # DuckDB gives an error without a class, and without a file, for damaged Thrift structures.
-    if file is None and type(error) is duckdb.Error:
+    if file is None and (type(error) is duckdb.Error or not isinstance(error, duckdb.Error)):
         require_readable(files)
         file = next((f for f in files if _is_damaged(connection, f)), None)
     if file is not None:
@@ -268,7 +289,7 @@ def _is_damaged(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
     return False
 
 
-def _one_line(error: duckdb.Error) -> str:
+def _one_line(error: Exception) -> str:
     """DuckDB's message condensed: its first line, the position, and short candidates."""
     first, *rest = str(error).strip().splitlines() or ["the query failed"]
     message = re.sub(r"^[A-Za-z ]*Error: ", "", first).rstrip("!.")
