@@ -130,7 +130,8 @@ def summary(result: RunResult) -> str:
     for scope in result.scopes:
         place = (scope.table_name, scope.account_id, scope.region_name, scope.membership_identifier)
         cells = [" ".join(part for part in place if part)]
-        cells += [str(getattr(scope, name) or "") for name in _COLUMNS[1:]]
+        figures = (getattr(scope, name) for name in _COLUMNS[1:])
+        cells += ["" if figure is None else str(figure) for figure in figures]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
