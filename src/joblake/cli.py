@@ -172,7 +172,7 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
 
     statement = sys.stdin.read() if sql == "-" else sql
     with _open(config, lake, skip_corrupt=skip_corrupt) as warehouse:
-        result = warehouse.query(statement)
+        result = warehouse.query(statement).arrow()
     write_result(result, _chosen(output_format, output), output)
 
 
@@ -203,6 +203,29 @@ def views() -> None:
         columns = ", ".join(view.columns)
         sys.stdout.write(f"{view.schema}.{view.name}\n  {view.description}\n")
         sys.stdout.write(f"  grain: {view.grain}\n  columns: {columns}\n\n")
+
+
+@app.command()
+def publish(
+    *,
+    lake: Lake = None,
+    config: Config = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the files as one JSON array.")
+    ] = False,
+) -> None:
+    """Write flat Parquet files and joblake.duckdb for BI tools."""
+    from joblake.lake import Lake as LakeFolder
+    from joblake.publish import publish as publish_marts
+
+    settings = _settings(config, lake=lake)
+    published = publish_marts(LakeFolder.at(settings.lake, file_mode=settings.file_mode))
+    for file in published:
+        sys.stderr.write(f"{file.name}: {file.rows:,} rows, {file.bytes / 1024:,.0f} KiB\n")
+    if as_json:
+        sys.stdout.write(json.dumps([file.as_json() for file in published], indent=2) + "\n")
+    else:
+        sys.stdout.writelines(f"{file.path}\n" for file in published)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from joblake.aws import Access, Connections, account_of_role, describe, known_regions, outcome_of
@@ -63,7 +63,8 @@ class ScopeResult:
     """What became of one scope, in the words of `--json`.
 
     `listed` to `vanished` count resources, `seconds` is wall time. `next_token` is what
-    --starting-token takes to go on where --max-items cut the listing.
+    --starting-token takes to go on where --max-items cut the listing. `odd_values` counts what
+    fitted no column and is kept as JSON text in `extra`.
     """
 
     table_name: str
@@ -80,6 +81,7 @@ class ScopeResult:
     seconds: float = 0.0
     error: str | None = None
     next_token: str | None = None
+    odd_values: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -87,10 +89,11 @@ class ScopeResult:
         return self.outcome in GOOD_OUTCOMES
 
     def as_json(self) -> dict[str, Any]:
-        """The documented members; `next_token` only where there is one."""
+        """The documented members; `next_token` and `odd_values` only where there are any."""
         members = asdict(self)
-        if self.next_token is None:
-            del members["next_token"]
+        for name in ("next_token", "odd_values"):
+            if not members[name]:
+                del members[name]
         return members
 
 
@@ -185,19 +188,39 @@ def _place_scopes(
         if not source.needs_membership:
             yield PlannedScope(scope, access.role_arn)
             continue
-        try:
-            found = memberships or tuple(_discover(connections, access, region_name))
-        except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-            service = memberships_operation().client
-            outcome = outcome_of(error, service=service, region_name=region_name)
-            yield PlannedScope(scope, access.role_arn, outcome, describe(error))
-            continue
-        if not found:
-            # Looked and found none: a complete listing of nothing, on record.
-            yield PlannedScope(scope, access.role_arn, "complete")
-        for membership in found:
-            place = replace(scope, membership_identifier=membership)
-            yield PlannedScope(place, access.role_arn)
+        if memberships:
+            yield from (_planned(scope, access.role_arn, name) for name in memberships)
+        else:
+            yield from _discovered(connections, access, scope)
+
+
+def _discovered(connections: Connections, access: Access, scope: Scope) -> Iterator[PlannedScope]:
+    """The scopes of every active membership; one that failed where not all could be found."""
+    found_count = 0
+    try:
+        for membership in _discover(connections, access, scope.region_name):
+            found_count += 1
+            yield _planned(scope, access.role_arn, membership)
+    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
+        outcome = outcome_of(
+            error,
+            service=memberships_operation().client,
+            region_name=scope.region_name,
+            are_accepted=partial(connections.are_accepted, scope.region_name, access.role_arn),
+        )
+        yield PlannedScope(scope, access.role_arn, outcome, describe_failure(error))
+        return
+    if not found_count:
+        # Looked and found none: a complete listing of nothing, on record.
+        yield PlannedScope(scope, access.role_arn, "complete")
+
+
+def _planned(scope: Scope, role_arn: str | None, membership: str) -> PlannedScope:
+    """The membership's scope; where its name is none, that failure in its place."""
+    try:
+        return PlannedScope(replace(scope, membership_identifier=membership), role_arn)
+    except UsageError as error:
+        return PlannedScope(scope, role_arn, "failed", f"ListMemberships: {error}")
 
 
 def _discover(connections: Connections, access: Access, region_name: str) -> Iterator[str]:
@@ -223,7 +246,9 @@ def query_of(source: Source, settings: Settings) -> Query:
     page_size = converted.pop(operation.limit_key, None)
     if settings.page_size is not None:
         page_size = convert_parameter(operation, operation.limit_key, str(settings.page_size))
-    token = settings.starting_token or converted.pop(operation.input_token, None)
+    token = converted.pop(operation.input_token, None)
+    if settings.starting_token is not None:
+        token = settings.starting_token
     start = Position() if token is None else decode_position(str(token), operation)
     return Query(
         parameters={**source.ascending, **converted},
@@ -282,7 +307,7 @@ def export_scope(
     try:
         with lake.locked(planned.scope):
             return _ScopeExport(run, planned, lake, clock, on_page).result()
-    except JoblakeError as error:
+    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
         return failed_result(planned.scope, describe_failure(error))
 
 
@@ -291,9 +316,9 @@ def failed_result(scope: Scope, error: str) -> ScopeResult:
     return _result(scope, outcome="failed", error=error)
 
 
-def describe_failure(error: Exception) -> str:
+def describe_failure(error: Exception, *, hidden: str | None = None) -> str:
     """An error in one line; our own messages stand without the name of their class."""
-    return str(error) if isinstance(error, JoblakeError) else describe(error)
+    return str(error) if isinstance(error, JoblakeError) else describe(error, hidden=hidden)
 
 
 @lru_cache(maxsize=1)
@@ -329,17 +354,18 @@ class _ScopeExport:
         listing, outcome, error = self._list(started_at)
         try:
             merged = self._merge(is_whole=outcome == "complete")
-        except JoblakeError as refusal:
-            merged, outcome, error = Merged(0, 0, 0, 0), "failed", str(refusal)
+        except Exception as refusal:  # noqa: BLE001 - the edge, as above
+            merged, outcome, error = Merged(0, 0, 0, 0), "failed", describe_failure(refusal)
         if merged.held:
             error = (
                 f"{merged.held} resources are missing at once; they are held until the next "
                 "complete listing confirms it"
             )
-        result = self._committed(started_at, listing, merged, outcome, error)
         if outcome in {"complete", "filtered"}:
+            # Before the listing is on record: a listing that stands there must not be taken up
+            # again, least of all to confirm its own mass vanish.
             self._spool.discard()
-        return result
+        return self._committed(started_at, listing, merged, outcome, error)
 
     def _merge(self, *, is_whole: bool) -> Merged:
         if not self._spool.pages:
@@ -354,6 +380,7 @@ class _ScopeExport:
             is_whole=is_whole,
             confirms_vanish=past.is_vanish_held,
             mass_vanish_share=self._run.settings.mass_vanish_share,
+            store_sensitive=self._run.settings.store_sensitive,
         )
         return merge(self._lake, listed)
 
@@ -362,10 +389,10 @@ class _ScopeExport:
         operation = self._source.operation
         settings = self._run.settings
         pager: Pager | None = None
+        connections = _connections(self._run.run_id, settings.max_attempts)
+        region_name, role_arn = self._scope.region_name, self._planned.role_arn
         try:
-            client = _connections(self._run.run_id, settings.max_attempts).client(
-                operation.client, self._scope.region_name, self._planned.role_arn
-            )
+            client = connections.client(operation.client, region_name, role_arn)
             pager = Pager(
                 client,
                 operation,
@@ -380,12 +407,16 @@ class _ScopeExport:
                 on_page=lambda rows: self._on_page(self._scope, rows),
             )
         except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-            requests = 0 if pager is None else pager.requests
+            requests, token = (0, None) if pager is None else (pager.requests, pager.token)
             listing = Listing(self._spool.pages, requests, self._spool.odd_values)
             outcome = outcome_of(
-                error, service=operation.client, region_name=self._scope.region_name
+                error,
+                service=operation.client,
+                region_name=region_name,
+                are_accepted=partial(connections.are_accepted, region_name, role_arn),
             )
-            return listing, "partial" if listing.pages else outcome, describe_failure(error)
+            text = describe_failure(error, hidden=token)
+            return listing, "partial" if listing.pages else outcome, text
         return listing, "filtered" if self._filters() else "complete", None
 
     def _scoped_query(self) -> Query:
@@ -429,9 +460,10 @@ class _ScopeExport:
             seconds=round((ended_at - started_at).total_seconds(), 3),
             error=error,
             next_token=listing.resume_token,
+            odd_values=listing.odd_values,
         )
         row = asdict(result)
-        del row["seconds"], row["next_token"]
+        del row["seconds"], row["next_token"], row["odd_values"]
         filters = self._filters()
         row |= {
             "run_id": self._run.run_id,

@@ -54,9 +54,9 @@ class Query:
         """Whether it begins at page 1 and runs to the end."""
         return self.max_items is None and self.start == Position()
 
-    def digest(self, operation: Operation) -> str:
-        """Equal for two queries that list the same items in the same pages."""
-        words = [operation.client, operation.name, self.page_size, self.max_items]
+    def digest(self, operation: Operation, *, store_sensitive: bool) -> str:
+        """Equal for two listings that take the same from the same items in the same pages."""
+        words = [operation.client, operation.name, self.page_size, self.max_items, store_sensitive]
         words += [self.start.token, self.start.skipped_items]
         words += [[name, str(value)] for name, value in sorted(self.parameters.items())]
         return hashlib.sha256(json.dumps(words).encode()).hexdigest()
@@ -75,7 +75,8 @@ class Listing:
 class Pager:
     """Pages of one query through one client, which it must have to itself.
 
-    `requests` counts every request sent, repeated ones included.
+    `requests` counts every request sent, repeated ones included; `token` is the page token of the
+    last one.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class Pager:
         self.operation = operation
         self.query = query
         self.requests = 0
+        self.token: str | None = None
+        self.digest = query.digest(operation, store_sensitive=store_sensitive)
         self._client = client
         self._store_sensitive = store_sensitive
         suffix = f"{operation.service_id}.{operation.name}"
@@ -98,6 +101,7 @@ class Pager:
         """
         parameters = dict(self.query.parameters)
         seen: set[bytes] = set()
+        self.token = token
         if token is not None:
             parameters[self.operation.input_token] = token
             seen.add(_fingerprint(token))
@@ -119,6 +123,7 @@ class Pager:
                         "going round in circles, so this listing cannot be finished"
                     )
                 seen.add(fingerprint)
+            self.token = page.next_token
 
     def _count_request(self, **_: Any) -> None:
         self.requests += 1
@@ -159,7 +164,7 @@ def run_listing(
     `on_page` hears the number of rows of each page. Errors leave the pages so far in the spool.
     """
     query = pager.query
-    identity = SpoolIdentity(query.digest(pager.operation), started_at)
+    identity = SpoolIdentity(pager.digest, started_at)
     # Only a whole listing can go on from a page's token alone.
     is_resumed = spool.begin(identity, resume_within=resume_within if query.is_whole else None)
     if is_resumed and spool.next_token is None:
@@ -218,11 +223,14 @@ def decode_position(token: str, operation: Operation) -> Position:
         raise UsageError("the starting token is empty; leave --starting-token out to begin anew")
     try:
         words = TokenDecoder().decode(token)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError, LookupError):  # no base64 of such JSON
         return Position(token)
-    if not isinstance(words, dict) or not set(words) <= {operation.input_token, _TRUNCATED}:
+    start, skipped_items = words.get(operation.input_token), words.get(_TRUNCATED, 0)
+    is_ours = set(words) - {_TRUNCATED} == {operation.input_token}
+    is_sound = isinstance(start, str | None) and isinstance(skipped_items, int)
+    if not is_ours or not is_sound or skipped_items < 0:
         return Position(token)
-    return Position(words.get(operation.input_token), int(words.get(_TRUNCATED, 0)))
+    return Position(start, skipped_items)
 
 
 def _is_stale_token(error: ClientError) -> bool:

@@ -5,26 +5,38 @@ whole row, because record counts move while the last-modified time stands still.
 a new file, which replaces the month's file in one step.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+# Its classes stand quoted in the annotations below: Prefect keeps these functions beyond the end of
+# the interpreter, and DuckDB's binding reports as leaked whatever evaluated annotations then hold.
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from joblake.catalog import Source
-from joblake.errors import LakeError
+from joblake.catalog import Source, source_named
+from joblake.errors import LakeError, UnreadableFileError
+from joblake.flatten import flatten_extras
 from joblake.lake import Lake, Scope, month_of, require_readable
-from joblake.schema import LISTING_SCHEMA, column_of, listed_schema, observation_schema
+from joblake.schema import (
+    EXTRA,
+    LISTING_SCHEMA,
+    column_of,
+    item_columns,
+    listed_schema,
+    observation_schema,
+)
 
 HOLD_ABOVE = 20
 """A scope of at most this many resources may vanish at once without being held."""
 _TICK = timedelta(microseconds=1)
 _POSITION = "listed_position"
+_WAY_OUT = "; restore it from a backup or move it out of the lake, then run again"
 
 
 @dataclass(frozen=True)
@@ -55,31 +67,56 @@ class Listed:
     is_whole: bool
     confirms_vanish: bool
     mass_vanish_share: float
+    store_sensitive: bool = True
 
 
 def merge(lake: Lake, listed: Listed) -> Merged:
     """Write the observations that a listing gives rise to. Call with the scope locked.
 
-    LakeError when the lake refuses, UnreadableFileError when one of the scope's files is damaged;
-    either way the lake is as it was.
+    LakeError when the lake refuses, UnreadableFileError when one of the scope's files is damaged
+    or foreign; either way the lake is as it was.
     """
     known_files = lake.scope_files(listed.scope)
+    require_readable(known_files, observation_schema(listed.source))
     target = lake.partition(listed.scope, month_of(listed.observed_at))
+    month = [target] if target in known_files else []
     positions = pa.array(np.arange(listed.rows.num_rows))
     news = lake.spool(listed.scope) / "news.tmp"
     with lake.scratch(news), _connection(known_files) as connection:
         connection.register("spool", listed.rows.append_column(_POSITION, positions))
         connection.register("typed", observation_schema(listed.source).empty_table())
         connection.execute(f"create temp view listed as {_listed_sql(listed.source)}")
-        connection.execute(f"create temp view known as {_known_sql(listed.source, known_files)}")
+        connection.execute(f"create temp view stored as {_stored_sql(listed.source, known_files)}")
+        learnt = _learnt(connection, listed)
+        connection.register("learnt", learnt)
+        connection.execute(f"create temp view known as {_known_sql(listed, learnt.num_rows)}")
         shown = _count(connection, "select count(*) from listed")
         _copy(connection, _news_sql(listed), news)
         by_change = f"select change, count(*) from {_parquet([news])} group by change"
         merged = _verdict(listed, shown, dict(connection.execute(by_change).fetchall()))
         if merged.added + merged.changed + merged.vanished:
             with lake.replacing(target) as temporary:
-                _copy(connection, _partition_sql(target, news, is_held=merged.held > 0), temporary)
+                _copy(connection, _partition_sql(month, news, is_held=merged.held > 0), temporary)
     return merged
+
+
+def _learnt(connection: "duckdb.DuckDBPyConnection", listed: Listed) -> pa.Table:
+    """What today's model makes of known rows whose `extra` the listing shows no more.
+
+    A newer SDK knows members that an older one could only keep in `extra`. That is no change of
+    the resource: its known row is compared as today's model would have stored it.
+    """
+    older: pa.Table = connection.sql("""
+        select identity, extra
+        from stored anti join listed using (identity, extra)
+        where change <> 'vanished' and extra is not null and json_valid(extra)
+    """).to_arrow_table()
+    rows = flatten_extras(
+        older.column("extra").to_pylist(),
+        listed.source.operation,
+        store_sensitive=listed.store_sensitive,
+    )
+    return rows.append_column("identity", older.column("identity"))
 
 
 def _verdict(listed: Listed, shown: int, counts: dict[str, int]) -> Merged:
@@ -99,7 +136,7 @@ def commit_listing(lake: Lake, scope: Scope, row: dict[str, object]) -> None:
         raise TypeError("a listing row needs its started_at")
     target = lake.listing_partition(scope, month_of(started_at))
     tables = [pa.Table.from_pylist([row], LISTING_SCHEMA)]
-    if target.exists():
+    if target in lake.scope_listing_files(scope):
         tables.insert(0, _read_listings([target]))
     with lake.replacing(target) as temporary:
         pq.write_table(pa.concat_tables(tables, promote_options="default"), temporary)
@@ -122,6 +159,7 @@ class ScopePast:
 def scope_past(lake: Lake, scope: Scope) -> ScopePast:
     """Read what earlier listings left. Call with the scope locked."""
     files = lake.scope_files(scope)
+    require_readable(files, observation_schema(source_named(scope.table)))
     last_observed_at = None
     if files:
         with _connection(files) as connection:
@@ -135,12 +173,13 @@ def scope_past(lake: Lake, scope: Scope) -> ScopePast:
 
 
 def _read_listings(files: Sequence[Path]) -> pa.Table:
+    require_readable(files, LISTING_SCHEMA)
     try:
         # ParquetFile, because read_table would add the folder's Hive keys as columns.
         tables = [pq.ParquetFile(file).read() for file in files]
-    except (pa.ArrowInvalid, OSError):
-        require_readable(files)
-        raise
+    except (pa.ArrowInvalid, OSError) as error:
+        places = ", ".join(map(str, files))
+        raise UnreadableFileError(f"one of {places} is damaged ({error}){_WAY_OUT}") from error
     return pa.concat_tables([LISTING_SCHEMA.empty_table(), *tables], promote_options="default")
 
 
@@ -159,8 +198,8 @@ def _listed_sql(source: Source) -> str:
     """
 
 
-def _known_sql(source: Source, files: Sequence[Path]) -> str:
-    """The newest observation of each resource."""
+def _stored_sql(source: Source, files: Sequence[Path]) -> str:
+    """The newest observation of each resource, as its file has it."""
     stored = f"union all by name select * from {_parquet(files)}" if files else ""
     return f"""
         with observations as (
@@ -170,6 +209,33 @@ def _known_sql(source: Source, files: Sequence[Path]) -> str:
             select identity, max(observed_at) as observed_at from observations group by identity
         )
         select observations.* from observations join newest using (identity, observed_at)
+    """
+
+
+def _known_sql(listed: Listed, learnt_count: int) -> str:
+    """The newest observation of each resource, as today's model and settings would store it."""
+    names = listed_schema(listed.source.operation).names
+    sensitive = set() if listed.store_sensitive else _sensitive(listed.source)
+    columns = [
+        f"if(false, {_name(name)}, null) as {_name(name)}" if name in sensitive else _name(name)
+        for name in names
+    ]
+    if not learnt_count:
+        return f"select {', '.join(columns)}, identity, change from stored"
+    members = ", ".join(
+        f"if(learnt.identity is null, stored.extra, learnt.extra) as {name}"
+        if name == EXTRA
+        else f"coalesce(stored.{_name(name)}, learnt.{_name(name)}) as {_name(name)}"
+        for name in names
+    )
+    # Without a key the content identifies a row, and that has just moved between columns.
+    return f"""
+        select {", ".join(columns)}, {_identity(listed.source)} as identity, change
+        from (
+            select {members}, stored.change, stored.observed_at
+            from stored left join learnt on stored.identity = learnt.identity
+        )
+        qualify row_number() over (partition by identity order by observed_at desc) = 1
     """
 
 
@@ -203,9 +269,9 @@ def _news_sql(listed: Listed) -> str:
     """
 
 
-def _partition_sql(target: Path, news: Path, *, is_held: bool) -> str:
+def _partition_sql(month: Sequence[Path], news: Path, *, is_held: bool) -> str:
     """The month's rows with the new ones; columns of a newer SDK are kept."""
-    stored = f"union all by name select * from {_parquet([target])}" if target.exists() else ""
+    stored = f"union all by name select * from {_parquet(month)}" if month else ""
     condition = "where change <> 'vanished'" if is_held else ""
     return f"""
         select * from typed {stored}
@@ -214,41 +280,64 @@ def _partition_sql(target: Path, news: Path, *, is_held: bool) -> str:
 
 
 def _identity(source: Source) -> str:
-    """What makes a row this resource: its key, or its whole content where it came without one."""
-    names = listed_schema(source.operation).names
-    content = ", ".join(f"{_name(name)}::varchar" for name in names)
-    return f"coalesce({_name(column_of(source, source.key))}, md5([{content}]::varchar))"
+    """What makes a row this resource: its key, or its whole content where it came without one.
+
+    Null columns do not count, so that a content stays the same when the model gets a new member;
+    nor do sensitive ones, which a setting makes null.
+    """
+    names = set(listed_schema(source.operation).names) - _sensitive(source)
+    pairs = ", ".join(
+        f"{{name: {_literal(name)}, content: {_name(name)}::varchar}}" for name in sorted(names)
+    )
+    content = f"list_filter([{pairs}], lambda pair: pair.content is not null)"
+    key = f"nullif({_name(column_of(source, source.key))}, '')"
+    return f"coalesce({key}, md5(to_json({content})::varchar))"
+
+
+def _sensitive(source: Source) -> set[str]:
+    return {column.name for column in item_columns(source.operation) if column.is_sensitive}
 
 
 def _parquet(files: Sequence[Path]) -> str:
-    paths = ", ".join(_literal(str(file)) for file in files)
+    # DuckDB takes every path for a pattern.
+    paths = ", ".join(_literal(re.sub(r"([*?\[])", r"[\1]", str(file))) for file in files)
     return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> None:
+def _copy(connection: "duckdb.DuckDBPyConnection", sql: str, path: Path) -> None:
     connection.execute(
         f"copy ({sql}) to {_literal(str(path))} "
         "(format parquet, compression zstd, use_tmp_file false)"
     )
 
 
-def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+def _count(connection: "duckdb.DuckDBPyConnection", sql: str) -> int:
     row = connection.execute(sql).fetchone()
     return int(row[0]) if row is not None else 0
 
 
 @contextmanager
-def _connection(files: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connection(files: Sequence[Path]) -> Iterator["duckdb.DuckDBPyConnection"]:
     """An in-memory DuckDB; its refusals become errors that name the file at fault."""
     connection = duckdb.connect(config={"TimeZone": "UTC", "autoinstall_known_extensions": False})
     try:
         yield connection
     except duckdb.Error as error:
-        require_readable(files)
         reason = str(error).splitlines()[0]
+        if damaged := [file for file in files if _is_damaged(file)]:
+            raise UnreadableFileError(f"{damaged[0]} is damaged ({reason}){_WAY_OUT}") from error
         raise LakeError(f"DuckDB could not merge: {reason}; check the lake's disk") from error
     finally:
         connection.close()
+
+
+def _is_damaged(file: Path) -> bool:
+    try:
+        for _ in pq.ParquetFile(file).iter_batches():
+            pass
+    except (pa.ArrowInvalid, OSError):
+        return True
+    return False
 
 
 def _microseconds(instant: datetime) -> int:

@@ -55,6 +55,8 @@ def sentence(result: ScopeResult) -> str:
         f"{result.listed} listed, {result.added} added, {result.changed} changed, "
         f"{result.vanished} vanished ({result.pages} pages, {result.seconds:.1f} s)"
     )
+    if result.odd_values:
+        line += f"; {result.odd_values} odd values kept in extra"
     if result.error:
         line += f"; {result.error}"
     if result.next_token:

@@ -7,7 +7,7 @@ from its last whole page: a torn tail is dropped.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from joblake.errors import LakeError
 from joblake.flatten import Page
 
 _FILE = "pages.arrows"
+_COPY = "pages.tmp"
 _NEXT_TOKEN = b"next_token"
 _ODD_VALUES = b"odd_values"
 _SPOOL = b"joblake_spool"
@@ -49,7 +50,7 @@ class Spool:
         self._schema = schema
         self._file_mode = file_mode
         self._writer: pa.RecordBatchStreamWriter | None = None
-        self._descriptor: pa.PythonFile | None = None
+        self._file: pa.NativeFile | None = None
         self.rows = self.pages = self.odd_values = 0
         self.next_token: str | None = None
 
@@ -65,7 +66,7 @@ class Spool:
             return False
         # Copied whole page by whole page, so that a torn tail is gone and writing can go on.
         resumed = replace(identity, started_at=earlier.started_at)
-        copy = self._path.with_suffix(".resumed")
+        copy = self._path.with_name(_COPY)
         self._open(copy, resumed)
         for page in self._whole_pages():
             self.append(page)
@@ -84,6 +85,8 @@ class Spool:
         try:
             self._writer.write_batch(batch, custom_metadata=metadata)
         except OSError as error:
+            # An end mark after half a page could make it look whole.
+            self._writer = None
             raise _refused(self._path, error) from error
         self.rows += batch.num_rows
         self.pages += 1
@@ -91,29 +94,29 @@ class Spool:
         self.next_token = page.next_token
 
     def restart(self, identity: SpoolIdentity) -> None:
-        """Forget every page and begin again."""
+        """Forget every page and begin anew."""
         self.close()
         self._open(self._path, identity)
 
     def table(self) -> pa.Table:
         """All rows, mapped from the file rather than read into memory. Closes the spool."""
         self.close()
-        if not self._path.exists():
-            return self._schema.empty_table()
-        with pa.memory_map(str(self._path)) as source:
-            return pa.ipc.open_stream(source).read_all().cast(self._schema)
+        pages = [page.rows for page in self._whole_pages(pa.memory_map)] if self.pages else []
+        if sum(map(len, pages)) != self.rows:
+            raise LakeError(f"{self._path} does not hold the pages that were written to it")
+        return pa.concat_tables([self._schema.empty_table(), *pages])
 
     def close(self) -> None:
         """Finish the file; its pages stay for a resume until `discard`."""
         try:
             if self._writer is not None:
                 self._writer.close()
-            if self._descriptor is not None:
-                self._descriptor.close()
+            if self._file is not None:
+                self._file.close()
         except OSError as error:
             raise _refused(self._path, error) from error
         finally:
-            self._writer = self._descriptor = None
+            self._writer = self._file = None
 
     def discard(self) -> None:
         """Remove the file."""
@@ -128,9 +131,11 @@ class Spool:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
-            raw = os.fdopen(os.open(path, flags, self._file_mode), "wb", buffering=0)
-            self._descriptor = pa.PythonFile(raw, mode="w")
-            self._writer = pa.ipc.new_stream(self._descriptor, schema)
+            os.close(os.open(path, flags, self._file_mode))
+            path.chmod(self._file_mode)  # whatever the umask says
+            # Arrow's own file goes on after a short write, where Python's leaves a hole.
+            self._file = pa.OSFile(str(path), "wb")
+            self._writer = pa.ipc.new_stream(self._file, schema)
         except OSError as error:
             raise _refused(path, error) from error
 
@@ -152,8 +157,8 @@ class Spool:
         same_columns = schema.equals(self._schema)
         return SpoolIdentity(written["query"], started_at) if same_columns else None
 
-    def _whole_pages(self) -> Iterator[Page]:
-        with pa.OSFile(str(self._path)) as source:
+    def _whole_pages(self, opened: Callable[[str], pa.NativeFile] = pa.OSFile) -> Iterator[Page]:
+        with opened(str(self._path)) as source:
             reader = pa.ipc.open_stream(source)
             while True:
                 try:
