@@ -1,4 +1,4 @@
-"""The nightly export as a Prefect flow: plan, one task per scope, a summary.
+"""The nightly export as a Prefect flow: plan, one task per scope, a summary, the marts.
 
 Runs by itself (`python nightly_export.py`), on Prefect's embedded API, and under a Prefect server.
 The package does the work and knows no Prefect; this file only schedules it.
@@ -29,15 +29,9 @@ from prefect.futures import PrefectFuture, PrefectFutureList  # noqa: E402
 from prefect.states import Completed, Failed  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
-from joblake.export import (  # noqa: E402
-    PlannedScope,
-    Run,
-    RunResult,
-    ScopeResult,
-    export_scope,
-    failed_result,
-    plan,
-)
+from joblake.export import RunResult, ScopeResult, export_scope, failed_result  # noqa: E402
+from joblake.planning import PlannedScope, Run, lake_of, plan  # noqa: E402
+from joblake.publish import publish  # noqa: E402
 from joblake.settings import load_settings  # noqa: E402
 
 SUMMARY_KEY = "joblake-nightly-export"
@@ -82,9 +76,15 @@ def export_one(run: Run, planned: PlannedScope) -> ScopeResult:
     return result
 
 
+@task(cache_policy=NO_CACHE)
+def publish_marts(run: Run) -> None:
+    """Write the marts for BI tools anew, with what this night brought."""
+    publish(lake_of(run.settings))
+
+
 @flow(name="nightly-export")
 def nightly_export(config: str | None = None, options: dict[str, Any] | None = None) -> State[Any]:
-    """List every scope, merge it into the lake, and put a summary on record.
+    """List every scope, merge it into the lake, sum it up, and publish the marts.
 
     The flow ends failed if any scope did; no scope stops another.
 
@@ -108,6 +108,7 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
         ]
     whole = RunResult(run.run_id, run.observed_at, tuple(results))
     create_markdown_artifact(key=SUMMARY_KEY, markdown=summary(whole), description=run.run_id)
+    publish_marts(run)
     bad = [result for result in results if not result.is_good]
     if bad:
         return Failed(message=f"{len(bad)} of {len(results)} scopes: see the summary")

@@ -34,8 +34,9 @@ from exporting import (
 from joblake.catalog import SOURCES
 from joblake.endpoint import FixedResources, Place, error_answer
 from joblake.errors import CredentialsError, UsageError
-from joblake.export import plan
+from joblake.export import export
 from joblake.lake import Lake, Scope
+from joblake.planning import plan
 from joblake.schema import LISTING_SCHEMA, observation_schema
 from joblake.settings import load_settings
 from joblake.warehouse import open_warehouse
@@ -793,7 +794,7 @@ def test_refused_credentials_end_the_run_before_any_listing(serve, lake):
         return None
 
     serve(intercept=intercept)
-    with pytest.raises(CredentialsError, match="AWS does not accept the credentials"):
+    with pytest.raises(CredentialsError, match="AWS STS does not say whose credentials these are"):
         run_export(lake)
 
 
@@ -805,7 +806,6 @@ def test_a_listing_row_says_all_of_the_listing(jobs, lake, night):
     )
     instants = iter([night, night + timedelta(seconds=1), night + timedelta(seconds=4.5)])
     run = plan(settings_of_run, clock=lambda: next(instants))
-    from joblake.export import export  # noqa: PLC0415
 
     (result,) = export(run, clock=lambda: next(instants)).scopes
     (file,) = Lake(lake).scope_listing_files(SCOPE)
@@ -833,6 +833,44 @@ def test_a_listing_row_says_all_of_the_listing(jobs, lake, night):
     assert result.seconds == 3.5
     assert {row["run_id"] for row in observations(lake)} == {run.run_id}
     assert {row["observed_at"] for row in observations(lake)} == {night}
+
+
+def test_a_scope_that_a_run_tries_again_has_one_listing_row(serve, lake, night):
+    """A run's second try replaces the row of its first, and counts the changes of both."""
+    items = [customization_job(number) for number in range(4)]
+    is_down = True
+
+    def second_page_fails(call, _answer):
+        if is_down and "nextToken" in call.parameters:
+            return error_answer("ServiceUnavailableException", "later", 503)
+        return None
+
+    serve(FixedResources({JOBS: items}), intercept=second_page_fails)
+    given = {"table": ("model_customization_jobs",), "page_size": 2, "max_attempts": 1}
+    run = plan(load_settings(lake=str(lake), resume_minutes=0, **given), clock=lambda: night)
+    (first,) = export(run, clock=lambda: night).scopes
+    is_down = False
+    (second,) = export(run, clock=lambda: night + timedelta(minutes=1)).scopes
+    assert (first.outcome, first.added) == ("partial", 2)
+    assert (second.outcome, second.added) == ("complete", 2)
+    (row,) = listing_rows(lake)
+    assert (row["outcome"], row["listed"], row["added"], row["requests"]) == ("complete", 4, 4, 4)
+    assert row["started_at"] == night
+    assert len(observations(lake)) == 4
+
+
+def test_a_starting_token_belongs_to_one_listing(serve, lake):
+    """A starting token for several scopes is refused before any listing begins."""
+    serve(FixedResources({}))
+    with pytest.raises(UsageError, match="belongs to one listing"):
+        plan(load_settings(lake=str(lake), starting_token="x"))
+
+
+def test_a_parameter_takes_one_value(serve, lake):
+    """The same filter twice is refused rather than half of it forgotten."""
+    serve(FixedResources({}))
+    with pytest.raises(UsageError, match="given twice"):
+        plan(load_settings(lake=str(lake), filter=("sortBy=CreationTime", "sortBy=CreationTime")))
 
 
 def test_observations_have_the_schema_of_the_model(serve, lake):

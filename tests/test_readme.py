@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,15 +17,16 @@ import pytest
 
 from joblake.catalog import SOURCES, memberships_operation
 from joblake.endpoint import EndpointServer, World
-from joblake.export import export, plan
+from joblake.export import export
 from joblake.lake import Lake
+from joblake.planning import plan
 from joblake.settings import Settings, load_settings
 from joblake.views import read_views
 from joblake.warehouse import open_warehouse
 
 CHECKOUT = Path(__file__).parents[1]
 README = CHECKOUT / "README.md"
-COMMANDS = ("demo", "export", "query", "views", "endpoint")
+COMMANDS = ("demo", "export", "query", "views", "publish", "endpoint")
 
 
 def blocks(language: str) -> list[str]:
@@ -54,23 +56,32 @@ def generated(section: str, expected: str) -> None:
     assert match[2] == expected
 
 
+@dataclass
+class _Clock:
+    """A clock that stands where it is put."""
+
+    instant: datetime
+
+    def __call__(self) -> datetime:
+        return self.instant
+
+
 @pytest.fixture(scope="module")
 def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake of three nights of the embedded world, the last one now."""
     lake = Lake.at(tmp_path_factory.mktemp("readme") / "lake")
     now = datetime.now(UTC)
-    instants = [now - timedelta(days=days) for days in (9, 1, 0)]
-    clock = instants[0]
+    clock = _Clock(now - timedelta(days=9))
     world = World(first_day=date.today() - timedelta(days=20), days=21)  # noqa: DTZ011 - any day
     with (
-        EndpointServer(world, clock=lambda: clock) as server,
+        EndpointServer(world, clock=clock) as server,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in server.environment().items():
             patch.setenv(name, value)
-        for clock in instants:  # noqa: B007 - the server's clock reads it
-            settings = load_settings(lake=str(lake.root))
-            result = export(plan(settings, clock=lambda: clock), clock=lambda: clock)
+        for days in (9, 1, 0):
+            clock.instant = now - timedelta(days=days)
+            result = export(plan(load_settings(lake=str(lake.root)), clock=clock), clock=clock)
             assert result.is_good
     return lake
 

@@ -20,7 +20,7 @@ from botocore.credentials import DeferredRefreshableCredentials, create_assume_r
 from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
-from joblake.errors import CredentialsError, UsageError
+from joblake.errors import CredentialsError, JoblakeError, UsageError
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
@@ -114,8 +114,8 @@ class Connections:
             answer = self._ask_sts(region_name, None)
         except Exception as error:  # odd answers raise errors of many classes
             raise CredentialsError(
-                f"AWS does not accept the credentials: {describe(error)}; check the profile or "
-                "environment, or try `joblake demo`, which needs none"
+                f"AWS STS does not say whose credentials these are: {describe(error)}; check the "
+                "profile or environment, or try `joblake demo`, which needs none"
             ) from error
         account_id = str(answer.get("Account"))
         if _ACCOUNT_ID.fullmatch(account_id) is None:
@@ -259,6 +259,8 @@ def describe(error: BaseException, *, hidden: str | None = None) -> str:
 
     `hidden` is a text that the service may have quoted: the page token of the request.
     """
+    if isinstance(error, JoblakeError):
+        return str(error)
     if isinstance(error, boto_errors.ClientError):
         text = ": ".join(error_words(error))
     elif isinstance(error, ResponseParserError):

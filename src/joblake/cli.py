@@ -129,8 +129,8 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
 ) -> None:
     """List every scope, merge what changed, and commit it to the lake."""
     from joblake.export import export as export_run
-    from joblake.export import plan
     from joblake.narration import narrating
+    from joblake.planning import plan
 
     settings = _settings(
         config,

@@ -21,8 +21,9 @@ from rich.progress import track
 
 from joblake.bundled import bundled_folder
 from joblake.errors import JoblakeError, UsageError
-from joblake.export import export, plan
+from joblake.export import export
 from joblake.lake import Lake
+from joblake.planning import plan
 from joblake.settings import load_settings
 
 if TYPE_CHECKING:

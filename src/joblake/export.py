@@ -1,61 +1,37 @@
-"""Plan the scopes of a run and export each: list, merge, commit.
+"""Export the scopes of a run: list, merge, commit.
 
-The functions that the command line and the flows call. Scopes are independent: whatever happens to
-one becomes its outcome and never stops another.
+What the command line and the flows call. Scopes are independent: whatever happens to one becomes
+its outcome and never stops another.
 """
 
 import json
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
-from joblake.aws import Access, Connections, account_of_role, describe, known_regions, outcome_of
-from joblake.catalog import SOURCES, Source, memberships_operation, source_named
-from joblake.errors import JoblakeError, UsageError
+from joblake.aws import Connections, describe, outcome_of
+from joblake.catalog import source_named
 from joblake.lake import Lake, Scope
-from joblake.listing import Listing, Pager, Position, Query, decode_position, run_listing
+from joblake.listing import Listing, Pager, Position, Query, run_listing
 from joblake.merge import Listed, Merged, commit_listing, merge, scope_past
+from joblake.planning import (
+    MEMBERSHIP_PARAMETER,
+    Clock,
+    PlannedScope,
+    Run,
+    lake_of,
+    query_of,
+    utc_now,
+)
 from joblake.schema import listed_schema
-from joblake.service_model import ParameterValue, convert_parameter
-from joblake.settings import Settings
 from joblake.spool import Spool
 
 GOOD_OUTCOMES = frozenset({"complete", "filtered", "unsupported"})
-_MEMBERSHIP_PARAMETER = "membershipIdentifier"
-_ACTIVE_MEMBERSHIPS: Mapping[str, ParameterValue] = {"status": "ACTIVE"}
 
-Clock = Callable[[], datetime]
 OnPage = Callable[[Scope, int], None]
-
-
-def utc_now() -> datetime:
-    """The present, in UTC."""
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class PlannedScope:
-    """A scope and how to reach it; `outcome` and `error` are set where planning already failed."""
-
-    scope: Scope
-    role_arn: str | None = None
-    outcome: str | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run: its identity, its instant, its settings and its scopes."""
-
-    run_id: str
-    observed_at: datetime
-    settings: Settings
-    scopes: tuple[PlannedScope, ...]
 
 
 @dataclass(frozen=True)
@@ -119,155 +95,6 @@ class RunResult:
         }
 
 
-# --- planning --------------------------------------------------------------------------------
-
-
-def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
-    """Check every setting, ask STS who we are, discover memberships, and name the scopes.
-
-    UsageError for settings that cannot work, CredentialsError when nothing can be listed,
-    LakeError when the lake cannot be one.
-    """
-    sources = [source_named(table) for table in settings.table or SOURCES]
-    lake_of(settings)
-    for source in sources:
-        query_of(source, settings)
-    memberships = _given_memberships(settings)
-    for role_arn in settings.role_arn:
-        account_of_role(role_arn)
-    connections = Connections(max_attempts=settings.max_attempts)
-    regions = _regions(settings, connections)
-    roles: Sequence[str | None] = settings.role_arn or (None,)
-    scopes: list[PlannedScope] = []
-    for role in roles:
-        access = connections.identify(role, regions[0])
-        for region_name in regions:
-            scopes += _place_scopes(connections, access, region_name, sources, memberships)
-    return Run(str(uuid.uuid4()), clock(), settings, tuple(dict.fromkeys(scopes)))
-
-
-def lake_of(settings: Settings) -> Lake:
-    """The lake that the settings name."""
-    return Lake.at(settings.lake, file_mode=settings.file_mode)
-
-
-def _regions(settings: Settings, connections: Connections) -> list[str]:
-    if not settings.region:
-        return [connections.default_region()]
-    regions: list[str] = []
-    for pattern in settings.region:
-        found = sorted(region for region in known_regions() if fnmatchcase(region, pattern))
-        if not found:
-            raise UsageError(
-                f"unknown region {pattern!r}; botocore knows names such as us-east-1 "
-                "(a newer boto3 may know more)"
-            )
-        regions += found
-    return list(dict.fromkeys(regions))
-
-
-def _given_memberships(settings: Settings) -> tuple[str, ...]:
-    filters = dict(_split_filter(text) for text in settings.filter)
-    given = list(settings.membership)
-    if _MEMBERSHIP_PARAMETER in filters:
-        given.append(filters[_MEMBERSHIP_PARAMETER])
-    for membership in given:
-        Scope("memberships", "000000000000", "us-east-1", membership)
-    return tuple(dict.fromkeys(given))
-
-
-def _place_scopes(
-    connections: Connections,
-    access: Access,
-    region_name: str,
-    sources: Iterable[Source],
-    memberships: tuple[str, ...],
-) -> Iterator[PlannedScope]:
-    for source in sources:
-        scope = Scope(source.table, access.account_id, region_name)
-        if not source.needs_membership:
-            yield PlannedScope(scope, access.role_arn)
-            continue
-        if memberships:
-            yield from (_planned(scope, access.role_arn, name) for name in memberships)
-        else:
-            yield from _discovered(connections, access, scope)
-
-
-def _discovered(connections: Connections, access: Access, scope: Scope) -> Iterator[PlannedScope]:
-    """The scopes of every active membership; one that failed where not all could be found."""
-    found_count = 0
-    try:
-        for membership in _discover(connections, access, scope.region_name):
-            found_count += 1
-            yield _planned(scope, access.role_arn, membership)
-    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-        outcome = outcome_of(
-            error,
-            service=memberships_operation().client,
-            region_name=scope.region_name,
-            are_accepted=partial(connections.are_accepted, scope.region_name, access.role_arn),
-        )
-        yield PlannedScope(scope, access.role_arn, outcome, describe_failure(error))
-        return
-    if not found_count:
-        # Looked and found none: a complete listing of nothing, on record.
-        yield PlannedScope(scope, access.role_arn, "complete")
-
-
-def _planned(scope: Scope, role_arn: str | None, membership: str) -> PlannedScope:
-    """The membership's scope; where its name is none, that failure in its place."""
-    try:
-        return PlannedScope(replace(scope, membership_identifier=membership), role_arn)
-    except UsageError as error:
-        return PlannedScope(scope, role_arn, "failed", f"ListMemberships: {error}")
-
-
-def _discover(connections: Connections, access: Access, region_name: str) -> Iterator[str]:
-    operation = memberships_operation()
-    client = connections.client(operation.client, region_name, access.role_arn)
-    query = Query(_ACTIVE_MEMBERSHIPS, operation.page_maximum)
-    for page in Pager(client, operation, query).pages(None):
-        yield from (str(membership) for membership in page.rows.column("id").to_pylist())
-
-
-def query_of(source: Source, settings: Settings) -> Query:
-    """What the settings ask of a source's operation, converted and checked by its service model.
-
-    UsageError names the filter that is wrong and what is allowed.
-    """
-    operation = source.operation
-    given = dict(_split_filter(text) for text in settings.filter)
-    converted = {
-        name: convert_parameter(operation, name, text)
-        for name, text in given.items()
-        if not (name == _MEMBERSHIP_PARAMETER and source.needs_membership)
-    }
-    page_size = converted.pop(operation.limit_key, None)
-    if settings.page_size is not None:
-        page_size = convert_parameter(operation, operation.limit_key, str(settings.page_size))
-    token = converted.pop(operation.input_token, None)
-    if settings.starting_token is not None:
-        token = settings.starting_token
-    start = Position() if token is None else decode_position(str(token), operation)
-    return Query(
-        parameters={**source.ascending, **converted},
-        page_size=operation.page_maximum if page_size is None else int(str(page_size)),
-        max_items=settings.max_items,
-        start=start,
-    )
-
-
-def _split_filter(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise UsageError(f"filter {text!r}: expected name=value, such as statusEquals=Completed")
-    return name.strip(), value
-
-
-# --- exporting -------------------------------------------------------------------------------
-
-
 def export(
     run: Run,
     *,
@@ -308,17 +135,12 @@ def export_scope(
         with lake.locked(planned.scope):
             return _ScopeExport(run, planned, lake, clock, on_page).result()
     except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-        return failed_result(planned.scope, describe_failure(error))
+        return failed_result(planned.scope, describe(error))
 
 
 def failed_result(scope: Scope, error: str) -> ScopeResult:
     """The result of a scope of which nothing else is known than why it failed."""
     return _result(scope, outcome="failed", error=error)
-
-
-def describe_failure(error: Exception, *, hidden: str | None = None) -> str:
-    """An error in one line; our own messages stand without the name of their class."""
-    return str(error) if isinstance(error, JoblakeError) else describe(error, hidden=hidden)
 
 
 @lru_cache(maxsize=1)
@@ -355,7 +177,7 @@ class _ScopeExport:
         try:
             merged = self._merge(is_whole=outcome == "complete")
         except Exception as refusal:  # noqa: BLE001 - the edge, as above
-            merged, outcome, error = Merged(0, 0, 0, 0), "failed", describe_failure(refusal)
+            merged, outcome, error = Merged(0, 0, 0, 0), "failed", describe(refusal)
         if merged.held:
             error = (
                 f"{merged.held} resources are missing at once; they are held until the next "
@@ -415,14 +237,14 @@ class _ScopeExport:
                 region_name=region_name,
                 are_accepted=partial(connections.are_accepted, region_name, role_arn),
             )
-            text = describe_failure(error, hidden=token)
+            text = describe(error, hidden=token)
             return listing, "partial" if listing.pages else outcome, text
         return listing, "filtered" if self._filters() else "complete", None
 
     def _scoped_query(self) -> Query:
         if self._scope.membership_identifier is None:
             return self._query
-        membership = {_MEMBERSHIP_PARAMETER: self._scope.membership_identifier}
+        membership = {MEMBERSHIP_PARAMETER: self._scope.membership_identifier}
         return replace(self._query, parameters={**self._query.parameters, **membership})
 
     def _filters(self) -> dict[str, object]:

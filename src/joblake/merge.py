@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 # Its classes stand quoted in the annotations below: Prefect keeps these functions beyond the end of
 # the interpreter, and DuckDB's binding reports as leaked whatever evaluated annotations then hold.
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from joblake.catalog import Source, source_named
@@ -36,6 +38,7 @@ HOLD_ABOVE = 20
 """A scope of at most this many resources may vanish at once without being held."""
 _TICK = timedelta(microseconds=1)
 _POSITION = "listed_position"
+_SUMMED = ("added", "changed", "vanished", "requests")
 _WAY_OUT = "; restore it from a backup or move it out of the lake, then run again"
 
 
@@ -129,17 +132,28 @@ def _verdict(listed: Listed, shown: int, counts: dict[str, int]) -> Merged:
     return Merged(shown, added, changed, vanished)
 
 
-def commit_listing(lake: Lake, scope: Scope, row: dict[str, object]) -> None:
-    """Add a row of `schema.LISTING_SCHEMA` to the scope's listings. Call with the scope locked."""
-    started_at = row["started_at"]
-    if not isinstance(started_at, datetime):
-        raise TypeError("a listing row needs its started_at")
-    target = lake.listing_partition(scope, month_of(started_at))
-    tables = [pa.Table.from_pylist([row], LISTING_SCHEMA)]
-    if target in lake.scope_listing_files(scope):
-        tables.insert(0, _read_listings([target]))
+def commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
+    """Put a row of `schema.LISTING_SCHEMA` on record. Call with the scope locked.
+
+    A run that tries a scope again has one row all the same: that of the last try, from the start
+    of the first one, with the changes and requests of all.
+    """
+    target = lake.listing_partition(scope, month_of(row["started_at"]))
+    stored = LISTING_SCHEMA.empty_table()
+    files = lake.scope_listing_files(scope)
+    # The first try may lie in the month before.
+    for file in sorted({*files[-2:], target}.intersection(files)):
+        listings = _read_listings([file])
+        is_earlier_try = pc.equal(listings.column("run_id"), row["run_id"])
+        if file == target or pc.any(is_earlier_try).as_py():
+            target, stored = file, listings.filter(pc.invert(is_earlier_try))
+            for earlier in listings.filter(is_earlier_try).to_pylist():
+                added = {name: earlier[name] + row[name] for name in _SUMMED}
+                row = row | added | {"started_at": earlier["started_at"]}
+            break
+    rows = [stored, pa.Table.from_pylist([row], LISTING_SCHEMA)]
     with lake.replacing(target) as temporary:
-        pq.write_table(pa.concat_tables(tables, promote_options="default"), temporary)
+        pq.write_table(pa.concat_tables(rows, promote_options="default"), temporary)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from joblake.export import Run, ScopeResult
+from joblake.export import ScopeResult
 from joblake.lake import Scope
+from joblake.planning import Run
 
 
 class Narration:

@@ -1,6 +1,7 @@
 """Query results as a table, CSV, JSON, newline-delimited JSON or Parquet."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from joblake.errors import UsageError
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _CSV_SPECIAL = frozenset(',"\r\n')
 
@@ -73,7 +76,8 @@ def _write_table(result: pa.Table, stream: IO[str], *, is_file: bool) -> None:
 def _shown(cell: Any) -> str:
     if isinstance(cell, float):
         return f"{cell:,.2f}"
-    return _text(cell)
+    # Names come from AWS as they are; none of them may steer the reader's terminal.
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _text(cell))
 
 
 def _write_csv(result: pa.Table, stream: IO[str]) -> None:
