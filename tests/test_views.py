@@ -7,20 +7,28 @@ same in every row). `query` replaces the view by another query.
 
 import json
 import re
-from collections.abc import Iterator
-from datetime import datetime
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from joblake.bundled import bundled_folder
 from joblake.catalog import SOURCES
+from joblake.endpoint import EndpointServer, World
+from joblake.export import export
 from joblake.lake import Lake
+from joblake.planning import plan
 from joblake.schema import column_of, observation_schema
+from joblake.settings import load_settings
 from joblake.views import VIEW_SCHEMAS, View, read_views
 from joblake.warehouse import Warehouse, open_warehouse
-from lake_rows import ACCOUNT, REGION, instant, write_rows
+from lake_rows import ACCOUNT, REGION, instant, write_file, write_rows
 
 VIEWS = {f"{view.schema}.{view.name}": view for view in read_views()}
 CASES = sorted((Path(__file__).parent / "views").glob("*/*.json"))
@@ -169,6 +177,15 @@ def test_outcomes_are_those_of_the_catalogue(source, empty: Warehouse):
         assert answer.to_pylist() == [{"outcome": outcome}]
 
 
+def test_final_statuses_are_those_with_an_outcome(empty: Warehouse):
+    """A status is final where its outcome is that of an ended job, and nowhere else."""
+    statuses = [status for source in JOBS for status in source.outcomes]
+    others = ["Submitted", "InProgress", "Stopping", "CREATE_PENDING", "CANCEL_FAILED", "Odd", None]
+    for status in (*statuses, *others):
+        answer = empty.query("select is_final($1) as is_final", [status])
+        assert answer.to_pylist() == [{"is_final": status in statuses}]
+
+
 def test_jobs_as_of_has_the_shape_of_jobs(empty: Warehouse):
     """Any night's jobs have the columns and types of today's."""
     as_of = empty.query("from jobs_as_of('2026-01-01')")
@@ -187,3 +204,83 @@ def test_hours_since_complete_counts_from_now(tmp_path: Path):
     (row,) = answer.to_pylist()
     assert abs(row["error"]) <= 1
     assert (row["account_id"], row["region_name"]) == (ACCOUNT, REGION)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake as the demo leaves it: nights of the embedded world, through the real export."""
+    lake = Lake.at(tmp_path_factory.mktemp("exported") / "lake")
+    nights = [datetime(2026, 3, day, 2, tzinfo=UTC) for day in range(20, 27)]
+    world = World(first_day=nights[0].date() - timedelta(days=14), days=22)
+    present = [nights[0]]
+    with (
+        EndpointServer(world, clock=lambda: present[0]) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in server.environment(region_name=REGION).items():
+            patch.setenv(name, value)
+        for present[0] in nights:
+            settings = load_settings(lake=str(lake.root), region=(REGION,))
+            run = plan(settings, clock=lambda: present[0])
+            assert export(run, clock=lambda: present[0]).is_good
+    return lake
+
+
+CHECKS = sorted(name for name in VIEWS if name.startswith("checks."))
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_healthy_lake_breaks_no_rule(name: str, exported: Lake):
+    """A check returns nothing on a lake that the export alone has written."""
+    with open_warehouse(exported) as warehouse:
+        assert warehouse.query("select count(*) as n from jobs").to_pylist()[0]["n"] > 50
+        assert warehouse.query(f"from {name}").to_pylist() == []
+
+
+def _with(column: str, value: Any) -> Callable[[pa.Table], pa.Table]:
+    """Damage that puts one value into a column of every row."""
+
+    def damage(rows: pa.Table) -> pa.Table:
+        place = rows.schema.get_field_index(column)
+        values = pa.array([value] * rows.num_rows, rows.schema.field(column).type)
+        return rows.set_column(place, rows.schema.field(column), values)
+
+    return damage
+
+
+def _without(change: str) -> Callable[[pa.Table], pa.Table]:
+    """Damage that loses the rows of one kind of change."""
+    return lambda rows: rows.filter(pc.not_equal(rows["change"], change))
+
+
+def _twice(rows: pa.Table) -> pa.Table:
+    return pa.concat_tables([rows, rows])
+
+
+def _timeless(rows: pa.Table) -> pa.Table:
+    return _with("end_time", None)(_with("last_modified_time", None)(rows))
+
+
+DAMAGES: dict[str, tuple[str, Callable[[pa.Table], pa.Table]]] = {
+    "checks.added_twice": ("model_invocation_jobs", _with("change", "added")),
+    "checks.changed_without_added": ("model_invocation_jobs", _without("added")),
+    "checks.duplicate_observations": ("custom_models", _twice),
+    "checks.ended_without_end": ("model_invocation_jobs", _timeless),
+    "checks.ends_before_start": ("model_invocation_jobs", _with("end_time", instant("2020-01-01"))),
+    "checks.lost_observations": ("model_customization_jobs", lambda rows: rows.slice(1)),
+    "checks.unknown_statuses": ("trained_model_inference_jobs", _with("status", "CREATE_PAUSED")),
+    "checks.vanished_without_complete_listing": ("listings", _with("outcome", "partial")),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_damage_is_found(name: str, exported: Lake, tmp_path: Path):
+    """Each check finds the damage that it is there for, done to the files of a real lake."""
+    shutil.copytree(exported.root, tmp_path / "lake")
+    lake = Lake.at(tmp_path / "lake")
+    table, damage = DAMAGES[name]
+    files = lake.listing_files() if table == "listings" else lake.table_files(table)
+    for file in files:
+        write_file(file, damage(pq.read_table(file, partitioning=None)))
+    with open_warehouse(lake) as warehouse:
+        assert warehouse.query(f"from {name}").num_rows > 0

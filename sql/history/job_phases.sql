@@ -2,7 +2,10 @@
 --   processing and training themselves. Batch jobs tell only when they were submitted and when
 --   they ended: they left the queue at the first observed status other than Submitted, Validating
 --   and Scheduled, and that instant is known only as lying between two listings. Such an instant is
---   null here and has bounds instead, so that no estimate enters an average as a measurement.
+--   null here and has bounds instead, so that no estimate enters an average as a measurement. A
+--   job seen only once has the bounds that its own times and the listing before give; one that went
+--   back to its queue left it when it first did. An end before the start gives no duration. A job
+--   that vanished has the phases that were seen.
 --   A batch job has a run phase if it was seen InProgress or ended Completed or
 --   PartiallyCompleted; a job that went from the queue to Failed, Stopped or Expired may never
 --   have run, and has none. Unknown statuses neither end the queue nor begin the run.
@@ -14,6 +17,8 @@
 --   job_kind: customization or batch_inference
 --   account_id: account that listed it
 --   region_name: region that listed it
+--   model: as in history.jobs
+--   created_at: when the job was created or submitted
 --   phase: validation, data_processing or training; queue or run
 --   status: customization: the phase's status as AWS spells it; queue: InProgress or Completed; run: the job's status
 --   started_at: when it began; null where only bounds are known or it has not begun
@@ -31,16 +36,16 @@ customization_jobs as (
     select * from current.model_customization_jobs
 ),
 
-batch_jobs as (
-    select * from current.model_invocation_jobs
+batch_observations as (
+    select * from observations.model_invocation_jobs
+),
+
+sightings as (
+    select * from sightings_before('model_invocation_jobs', null, 'infinity')
 ),
 
 jobs as (
     select * from history.jobs
-),
-
-status_changes as (
-    select * from history.job_status_changes
 ),
 
 told_phases as (
@@ -49,6 +54,8 @@ told_phases as (
         customization_jobs.job_name,
         customization_jobs.account_id,
         customization_jobs.region_name,
+        customization_jobs.base_model_arn,
+        customization_jobs.creation_time as job_created_at,
         'validation' as phase,
         customization_jobs.status_details__validation_details__status as status,
         customization_jobs.status_details__validation_details__creation_time as created_at,
@@ -62,6 +69,8 @@ told_phases as (
         customization_jobs.job_name,
         customization_jobs.account_id,
         customization_jobs.region_name,
+        customization_jobs.base_model_arn,
+        customization_jobs.creation_time as job_created_at,
         'data_processing' as phase,
         customization_jobs.status_details__data_processing_details__status as status,
         customization_jobs.status_details__data_processing_details__creation_time as created_at,
@@ -76,6 +85,8 @@ told_phases as (
         customization_jobs.job_name,
         customization_jobs.account_id,
         customization_jobs.region_name,
+        customization_jobs.base_model_arn,
+        customization_jobs.creation_time as job_created_at,
         'training' as phase,
         customization_jobs.status_details__training_details__status as status,
         customization_jobs.status_details__training_details__creation_time as created_at,
@@ -90,6 +101,8 @@ customization_phases as (
         'customization' as job_kind,
         told_phases.account_id,
         told_phases.region_name,
+        model_name(told_phases.base_model_arn) as model,
+        told_phases.job_created_at as created_at,
         told_phases.phase,
         told_phases.status,
         case when told_phases.status <> 'NotStarted' then told_phases.created_at end as started_at,
@@ -105,23 +118,45 @@ customization_phases as (
     where told_phases.status is not null
 ),
 
+batch_statuses as (
+    select
+        batch_observations.account_id,
+        batch_observations.region_name,
+        batch_observations.job_arn,
+        batch_observations.observed_at,
+        batch_observations.status in ('InProgress', 'Completed', 'PartiallyCompleted') as is_run,
+        coalesce(
+            batch_observations.status in (
+                'InProgress', 'Stopping',
+                'Completed', 'PartiallyCompleted', 'Failed', 'Stopped', 'Expired'
+            ),
+            false
+        ) as has_left
+    from batch_observations
+    where batch_observations.change <> 'vanished'
+),
+
 departures as (
     select
-        status_changes.account_id,
-        status_changes.region_name,
-        status_changes.job_arn,
-        min(status_changes.observed_at) as observed_at,
-        arg_min_null(status_changes.previous_observed_at, status_changes.observed_at)
-            as previous_observed_at,
-        bool_or(status_changes.status in ('InProgress', 'Completed', 'PartiallyCompleted')) as has_run
-    from status_changes
-    where
-        status_changes.job_kind = 'batch_inference'
-        and status_changes.status in (
-            'InProgress', 'Stopping',
-            'Completed', 'PartiallyCompleted', 'Failed', 'Stopped', 'Expired'
-        )
-    group by status_changes.account_id, status_changes.region_name, status_changes.job_arn
+        batch_statuses.account_id,
+        batch_statuses.region_name,
+        batch_statuses.job_arn,
+        min(batch_statuses.observed_at) filter (where batch_statuses.has_left) as observed_at,
+        max(batch_statuses.observed_at) filter (where not batch_statuses.has_left) as waited_at,
+        bool_or(batch_statuses.is_run) as has_run
+    from batch_statuses
+    group by batch_statuses.account_id, batch_statuses.region_name, batch_statuses.job_arn
+),
+
+nights as (
+    select
+        sightings.account_id,
+        sightings.region_name,
+        sightings.observed_at,
+        min(sightings.sighted_at) as sighted_at
+    from sightings
+    where sightings.change <> 'vanished'
+    group by sightings.account_id, sightings.region_name, sightings.observed_at
 ),
 
 batch_lives as (
@@ -130,6 +165,7 @@ batch_lives as (
         jobs.job_name,
         jobs.account_id,
         jobs.region_name,
+        jobs.model,
         jobs.status,
         jobs.created_at,
         jobs.ended_at,
@@ -138,20 +174,30 @@ batch_lives as (
         coalesce(departures.has_run, false) as has_run,
         case
             when departures.observed_at is not null
-                then greatest(jobs.created_at, departures.previous_observed_at)
+                then greatest(
+                    jobs.created_at,
+                    nights.sighted_at,
+                    case
+                        when departures.waited_at < departures.observed_at
+                            then departures.waited_at
+                    end
+                )
         end as left_after,
-        least(departures.observed_at, batch_jobs.end_time) as left_before
+        least(
+            departures.observed_at,
+            case when not jobs.is_end_estimated then jobs.ended_at end
+        ) as left_before
     from jobs
-    inner join batch_jobs
-        on
-            jobs.job_arn = batch_jobs.job_arn
-            and jobs.account_id = batch_jobs.account_id
-            and jobs.region_name = batch_jobs.region_name
     left join departures
         on
             jobs.job_arn = departures.job_arn
             and jobs.account_id = departures.account_id
             and jobs.region_name = departures.region_name
+    left join nights
+        on
+            departures.observed_at = nights.observed_at
+            and departures.account_id = nights.account_id
+            and departures.region_name = nights.region_name
     where jobs.job_kind = 'batch_inference'
 ),
 
@@ -162,6 +208,8 @@ batch_phases as (
         'batch_inference' as job_kind,
         batch_lives.account_id,
         batch_lives.region_name,
+        batch_lives.model,
+        batch_lives.created_at,
         'queue' as phase,
         case when batch_lives.has_left_queue then 'Completed' else 'InProgress' end as status,
         batch_lives.created_at as started_at,
@@ -181,6 +229,8 @@ batch_phases as (
         'batch_inference' as job_kind,
         batch_lives.account_id,
         batch_lives.region_name,
+        batch_lives.model,
+        batch_lives.created_at,
         'run' as phase,
         batch_lives.status,
         null::timestamptz as started_at,
@@ -201,6 +251,8 @@ phases as (
         customization_phases.job_kind,
         customization_phases.account_id,
         customization_phases.region_name,
+        customization_phases.model,
+        customization_phases.created_at,
         customization_phases.phase,
         customization_phases.status,
         customization_phases.started_at,
@@ -220,6 +272,8 @@ phases as (
         batch_phases.job_kind,
         batch_phases.account_id,
         batch_phases.region_name,
+        batch_phases.model,
+        batch_phases.created_at,
         batch_phases.phase,
         batch_phases.status,
         batch_phases.started_at,
@@ -253,6 +307,8 @@ select
     measured.job_kind,
     measured.account_id,
     measured.region_name,
+    measured.model,
+    measured.created_at,
     measured.phase,
     measured.status,
     measured.started_at,

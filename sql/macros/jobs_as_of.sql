@@ -31,7 +31,7 @@ clean_rooms_ends as (
     from observations.trained_model_inference_jobs
     where
         observed_at <= as_of::timestamptz
-        and job_outcome(status) not in ('running', 'unknown')
+        and is_final(status)
     group by account_id, region_name, trained_model_inference_job_arn
 ),
 
@@ -101,7 +101,7 @@ judged as (
     select
         jobs.*,
         job_outcome(jobs.status) as outcome,
-        job_outcome(jobs.status) not in ('running', 'unknown') as is_terminal
+        is_final(jobs.status) as is_terminal
     from jobs
 ),
 

@@ -7,7 +7,8 @@
 -- parameters: the table's name, its ARN column, its membership column or null, the instant
 create macro resources_as_of(observed_table, arn, membership, as_of) as table
 with
-observed as (
+-- Read twice, because kept in memory it would be copied with every column that anybody asks for.
+observed as not materialized (
     select
         *,
         arn as resource_arn,
@@ -35,10 +36,8 @@ latest as (
         lives.last_changed_at,
         lives.last_alive_at,
         observed.change = 'vanished' as is_vanished,
-        case
-            when observed.change = 'vanished' then observed.observed_at
-            else as_of::timestamptz
-        end as seen_until
+        case when observed.change = 'vanished' then observed.observed_at end as missed_at,
+        case when observed.change = 'vanished' then observed.run_id end as missing_run_id
     from observed
     inner join lives
         on
@@ -50,22 +49,42 @@ latest as (
 
 complete as (
     select * from complete_listings(observed_table, as_of)
+),
+
+-- When each scope was last seen whole: by the instant, and before each night that missed something.
+-- These few rows stand in for a join in time over all resources.
+sightings as (
+    select
+        account_id,
+        region_name,
+        membership_identifier,
+        null::timestamptz as missed_at,
+        null::varchar as missing_run_id,
+        max(started_at) as sighted_at
+    from complete
+    group by account_id, region_name, membership_identifier
+
+    union all
+
+    select
+        account_id,
+        region_name,
+        membership_identifier,
+        observed_at as missed_at,
+        run_id as missing_run_id,
+        sighted_at
+    from sightings_before(observed_table, membership, as_of)
+    where change = 'vanished'
 )
 
 select
-    latest.* exclude (last_alive_at, seen_until, scope_membership),
-    greatest(
-        latest.last_alive_at,
-        case
-            when latest.is_vanished and complete.run_id = latest.run_id
-                then complete.previous_started_at
-            else complete.started_at
-        end
-    ) as last_seen_at
+    latest.* exclude (last_alive_at, scope_membership, missed_at, missing_run_id),
+    greatest(latest.last_alive_at, sightings.sighted_at) as last_seen_at
 from latest
-asof left join complete
+left join sightings
     on
-        latest.account_id = complete.account_id
-        and latest.region_name = complete.region_name
-        and latest.scope_membership = complete.membership_identifier
-        and latest.seen_until >= complete.started_at
+        latest.account_id = sightings.account_id
+        and latest.region_name = sightings.region_name
+        and latest.scope_membership = sightings.membership_identifier
+        and latest.missed_at is not distinct from sightings.missed_at
+        and latest.missing_run_id is not distinct from sightings.missing_run_id

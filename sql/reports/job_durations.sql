@@ -1,5 +1,7 @@
--- description: How long finished jobs took, by kind, model and month. Jobs that still run, or whose
---   end lies before their start, are left out.
+-- description: How long finished jobs took, by kind, model and month. Jobs that still run or whose
+--   status joblake does not know, that lack a start or an end, or end before their start, are left
+--   out; vanished ones that were seen to end count. Where AWS tells no end, an upper bound stands
+--   for it.
 -- grain: one row per job kind, model and month of creation
 -- key: job_kind, model, month
 -- columns:
@@ -22,7 +24,7 @@ finished as (
     select
         jobs.job_kind,
         jobs.model,
-        date_trunc('month', jobs.created_at)::date as month,
+        date_trunc('month', utc_day(jobs.created_at))::date as month,
         jobs.outcome,
         jobs.duration_seconds
     from jobs

@@ -1,0 +1,23 @@
+-- description: Statuses that joblake does not know, with the jobs that have them now. Such jobs count
+--   neither as running nor as ended until joblake learns the status; a job without any status is
+--   shown under null.
+-- grain: one row per job kind and status
+-- key: job_kind, status
+-- columns:
+--   job_kind: customization, batch_inference or clean_rooms_inference
+--   status: as AWS spells it; null where the job has none
+--   job_count: jobs that have it now
+--   first_seen_at: first listing that saw one of these jobs
+with
+jobs as (
+    select * from history.jobs
+)
+
+select
+    jobs.job_kind,
+    jobs.status,
+    count(*) as job_count,
+    min(jobs.first_seen_at) as first_seen_at
+from jobs
+where jobs.outcome = 'unknown'
+group by jobs.job_kind, jobs.status
