@@ -130,8 +130,8 @@ def export_scope(
 
     Never raises for what can go wrong with a scope: the outcome and error of the result say it.
     """
-    lake = lake_of(run.settings)
     try:
+        lake = lake_of(run.settings)
         with lake.locked(planned.scope):
             return _ScopeExport(run, planned, lake, clock, on_page).result()
     except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
@@ -191,6 +191,7 @@ class _ScopeExport:
 
     def _merge(self, *, is_whole: bool) -> Merged:
         if not self._spool.pages:
+            self._spool.close()
             return Merged(0, 0, 0, 0)
         past = scope_past(self._lake, self._scope)
         listed = Listed(

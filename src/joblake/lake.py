@@ -81,7 +81,10 @@ class Lake:
 
     @classmethod
     def at(cls, location: str | Path, *, file_mode: int = 0o600) -> "Lake":
-        """The lake at a path, which may not exist yet. UsageError where it cannot be a lake."""
+        """The lake at a path, which may not exist yet.
+
+        UsageError where it cannot be a lake, LakeError where the disk does not say.
+        """
         text = str(location)
         if "://" in text:
             raise UsageError(f"lake {text}: only local folders can be a lake in this version")
@@ -92,7 +95,9 @@ class Lake:
         except RuntimeError as error:
             raise UsageError(f"lake {text}: {error}; give a folder with --lake") from error
         for path in (root, *root.parents):
-            if path.exists() and not path.is_dir():
+            with _lake_errors(path, "read"):
+                is_file = path.exists() and not path.is_dir()
+            if is_file:
                 raise UsageError(f"lake {text}: {path} is a file; give a folder with --lake")
         return cls(root.absolute(), file_mode)
 
