@@ -53,3 +53,11 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., EndpointSer
 def night() -> datetime:
     """The instant of a first night."""
     return datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests put on record: how many faults they tried and survived."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in getattr(report, "user_properties", []):
+            if name == "figures" and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")

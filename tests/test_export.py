@@ -859,6 +859,29 @@ def test_a_scope_that_a_run_tries_again_has_one_listing_row(serve, lake, night):
     assert len(observations(lake)) == 4
 
 
+def test_a_restart_that_fails_keeps_the_pages_before_it(serve, lake, night):
+    """A stale token restarts the listing; until a page of it has come, the old ones are kept."""
+    items = [customization_job(number) for number in range(6)]
+
+    def fails_from_the_third_call_on(call, _answer):
+        if call.operation == JOBS and call.number > 2:
+            code, status = ("ValidationException", 400) if call.number == 3 else ("Gone", 503)
+            return error_answer(code, "no", status)
+        return None
+
+    serve(FixedResources({JOBS: items}), intercept=fails_from_the_third_call_on)
+    result = export_scope_alone(lake, at=night, page_size=2, max_attempts=1)
+    assert (result.outcome, result.pages, result.added) == ("partial", 2, 4)
+
+
+def test_two_roles_of_one_account_are_refused(serve, lake):
+    """Two writers for the same scopes in one run would only contradict each other."""
+    serve(FixedResources({}))
+    roles = tuple(f"arn:aws:iam::444455556666:role/{name}" for name in ("a", "b"))
+    with pytest.raises(UsageError, match="of one account"):
+        plan(load_settings(lake=str(lake), role_arn=roles))
+
+
 def test_a_starting_token_belongs_to_one_listing(serve, lake):
     """A starting token for several scopes is refused before any listing begins."""
     serve(FixedResources({}))

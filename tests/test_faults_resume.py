@@ -211,10 +211,26 @@ def test_a_mass_vanish_is_not_confirmed_by_its_own_pages(endpoint, lake, night):
     export_scope_alone(lake, at=night)
     endpoint.lists[JOBS] = []
     assert export_scope_alone(lake, at=night + MINUTE).error
-    assert not list((lake / ".spool").rglob("*.*"))
+    assert [file.name for file in (lake / ".spool").rglob("*.*")] == ["held.missing"]
     endpoint.lists[JOBS] = [customization_job(number) for number in range(40)]
     result = export_scope_alone(lake, at=night + 2 * MINUTE)
     assert (result.outcome, result.requests, result.vanished) == ("complete", 1, 0)
+
+
+def test_a_held_vanish_confirms_only_what_it_missed_itself(endpoint, lake, night):
+    """A second listing that misses far more than the held one is held again for the rest."""
+    jobs = [customization_job(number) for number in range(100)]
+    endpoint.lists[JOBS] = jobs
+    export_scope_alone(lake, at=night)
+    endpoint.lists[JOBS] = jobs[:60]
+    first = export_scope_alone(lake, at=night + MINUTE)
+    endpoint.lists[JOBS] = []
+    second = export_scope_alone(lake, at=night + 2 * MINUTE)
+    third = export_scope_alone(lake, at=night + 3 * MINUTE)
+    assert (first.vanished, second.vanished, third.vanished) == (0, 40, 60)
+    assert first.error
+    assert second.error
+    assert third.error is None
 
 
 RUN = """

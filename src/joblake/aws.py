@@ -102,6 +102,13 @@ class Connections:
             raise UsageError("no region: give --region or set AWS_REGION")
         return str(region)
 
+    def partition_regions(self) -> frozenset[str]:
+        """The regions of the partition that the default region is in: patterns mean these."""
+        region_name = self._default_session.region_name or "us-east-1"
+        partition = self._default_session.get_partition_for_region(region_name)
+        regions = self._default_session.get_available_regions("sts", partition)
+        return known_regions().intersection(regions)
+
     def identify(self, role_arn: str | None, region_name: str) -> Access:
         """The account behind the default credentials or behind a role.
 

@@ -54,6 +54,8 @@ SkipCorrupt = Annotated[
 
 def main() -> None:
     """Run the command line and turn every refusal into one line and its exit code."""
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Abort:
@@ -65,6 +67,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        _fail(f"cannot write the output: {error.strerror or error}", 1)
 
 
 def _fail(message: str, code: int) -> None:
@@ -174,6 +178,9 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
     with _open(config, lake, skip_corrupt=skip_corrupt) as warehouse:
         result = warehouse.query(statement).arrow()
     write_result(result, _chosen(output_format, output), output)
+    folder = _settings(config, lake=lake).lake
+    if not Path(folder).expanduser().exists():
+        sys.stderr.write(f"there is no lake at {folder} yet, so every view is empty\n")
 
 
 def _chosen(output_format: Format | None, output: Path | None) -> str:

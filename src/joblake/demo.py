@@ -184,15 +184,16 @@ def _show(folder: Path) -> None:
     files = list(folder.glob("**/*.parquet"))
     size = sum(file.stat().st_size for file in files)
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    command = "uv run joblake" if "UV" in os.environ else "joblake"
     sys.stdout.write(
         f"""
 The lake lies in {shown}: {len(files)} Parquet files, {size / 1024:,.0f} KiB.
 
 Three things to try next:
 
-  joblake query "from job_phases limit 20" --lake {shown}
-  joblake query "from jobs_as_of(now() - interval 7 days) limit 20" --lake {shown}
-  joblake query "from listing_coverage" --lake {shown} --format csv
+  {command} query "from job_phases limit 20" --lake {shown}
+  {command} query "from jobs_as_of(now() - interval 7 days) limit 20" --lake {shown}
+  {command} query "from listing_coverage" --lake {shown} --format csv
 """
     )
 
@@ -203,6 +204,9 @@ def _environment(server: "EndpointServer") -> Iterator[None]:
     before = dict(os.environ)
     os.environ.pop("AWS_PROFILE", None)
     os.environ.pop("AWS_SESSION_TOKEN", None)
+    for name in [name for name in os.environ if name.startswith("JOBLAKE_")]:
+        del os.environ[name]
+    os.environ["JOBLAKE_CONFIG"] = os.devnull  # the demo is the same for everybody
     os.environ.update(server.environment(region_name=_REGION))
     try:
         yield

@@ -199,9 +199,9 @@ class _ScopeExport:
             source=self._source,
             rows=self._spool.table(),
             run_id=self._run.run_id,
+            started_at=self._spool.started_at or self._run.observed_at,
             observed_at=past.next_instant(self._run.observed_at),
             is_whole=is_whole,
-            confirms_vanish=past.is_vanish_held,
             mass_vanish_share=self._run.settings.mass_vanish_share,
             store_sensitive=self._run.settings.store_sensitive,
         )
@@ -290,11 +290,15 @@ class _ScopeExport:
         filters = self._filters()
         row |= {
             "run_id": self._run.run_id,
-            "started_at": started_at,
+            # Of a resumed listing, when its first page was asked for.
+            "started_at": min(started_at, self._spool.started_at or started_at),
             "ended_at": ended_at,
             "filters": json.dumps(filters, ensure_ascii=False) if filters else None,
         }
-        commit_listing(self._lake, self._scope, row)
+        try:
+            commit_listing(self._lake, self._scope, row)
+        except Exception as refusal:  # noqa: BLE001 - the edge: what is in the lake is told all the same
+            return replace(result, outcome="failed", error=describe(refusal))
         return result
 
 

@@ -6,8 +6,10 @@ fsync of the folder make the change durable. A scope has one writer at a time, h
 the operating system drops when its owner dies.
 """
 
+import errno
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +103,14 @@ class Lake:
                 raise UsageError(f"lake {text}: {path} is a file; give a folder with --lake")
         return cls(root.absolute(), file_mode)
 
+    def prepare(self) -> None:
+        """Make the folders that every writer needs; LakeError where that cannot be."""
+        with _lake_errors(self.root):
+            locks = self.root / ".locks"
+            locks.mkdir(parents=True, exist_ok=True)
+            if not os.access(locks, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
     def partition(self, scope: Scope, month: str) -> Path:
         """The observation file of a scope and month (`2026-11`)."""
         return self.root / scope.table / scope.folder / f"month={month}" / OBSERVATIONS
@@ -176,7 +186,10 @@ class Lake:
         ]
         for leftover in leftovers:
             with _lake_errors(leftover):
-                leftover.unlink(missing_ok=True)
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)  # what a dead merge had spilled
+                else:
+                    leftover.unlink(missing_ok=True)
 
     @contextmanager
     def replacing(self, target: Path) -> Iterator[Path]:

@@ -170,26 +170,37 @@ def run_listing(
     if is_resumed and spool.next_token is None:
         return Listing(spool.pages, pager.requests, spool.odd_values)
     start = Position(spool.next_token) if is_resumed else query.start
+    restarted: SpoolIdentity | None = None
     for attempt in range(MAX_RESTARTS + 1):
         try:
-            resume_token = _list_from(start, pager, spool, on_page)
+            resume_token = _list_from(start, pager, spool, on_page, restarted)
             break
         except ClientError as error:
-            has_service_token = spool.pages > 0
+            has_service_token = pager.token not in {None, query.start.token}
             if attempt == MAX_RESTARTS or not has_service_token or not _is_stale_token(error):
                 raise
-            spool.restart(identity)
-            start = query.start
+            start, restarted = query.start, identity
     return Listing(spool.pages, pager.requests, spool.odd_values, resume_token)
 
 
 def _list_from(
-    start: Position, pager: Pager, spool: Spool, on_page: Callable[[int], None]
+    start: Position,
+    pager: Pager,
+    spool: Spool,
+    on_page: Callable[[int], None],
+    restarted: SpoolIdentity | None,
 ) -> str | None:
-    """Spool the pages from `start` on; the token to go on with where max_items cut the listing."""
+    """Spool the pages from `start` on; the token to go on with where max_items cut the listing.
+
+    Of a `restarted` listing the first page takes the place of those before: until it has come,
+    they are all that is known.
+    """
     token, to_skip = start.token, start.skipped_items
     max_items = pager.query.max_items
     for page in pager.pages(token):
+        if restarted is not None:
+            spool.restart(restarted)
+            restarted = None
         skipped = min(to_skip, page.rows.num_rows)
         to_skip -= skipped
         rows = page.rows.slice(skipped)

@@ -6,6 +6,7 @@ a new file, which replaces the month's file in one step.
 """
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,18 +58,17 @@ class Merged:
 class Listed:
     """One listing's rows and what may be concluded from them.
 
-    `observed_at` is the instant of its rows; `is_whole` says that it was complete and
-    unfiltered, so that what it does not show has vanished; `confirms_vanish` that the complete
-    listing before it was held.
+    It began at `started_at`; `observed_at` is the instant of its rows; `is_whole` says that it was
+    complete and unfiltered, so that what it does not show has vanished.
     """
 
     scope: Scope
     source: Source
     rows: pa.Table
     run_id: str
+    started_at: datetime
     observed_at: datetime
     is_whole: bool
-    confirms_vanish: bool
     mass_vanish_share: float
     store_sensitive: bool = True
 
@@ -85,7 +85,8 @@ def merge(lake: Lake, listed: Listed) -> Merged:
     month = [target] if target in known_files else []
     positions = pa.array(np.arange(listed.rows.num_rows))
     news = lake.spool(listed.scope) / "news.tmp"
-    with lake.scratch(news), _connection(known_files) as connection:
+    with lake.scratch(news), _connection(known_files, lake.spool(listed.scope)) as connection:
+        connection.register("held", _read_held(lake, listed))
         connection.register("spool", listed.rows.append_column(_POSITION, positions))
         connection.register("typed", observation_schema(listed.source).empty_table())
         connection.execute(f"create temp view listed as {_listed_sql(listed.source)}")
@@ -100,7 +101,46 @@ def merge(lake: Lake, listed: Listed) -> Merged:
         if merged.added + merged.changed + merged.vanished:
             with lake.replacing(target) as temporary:
                 _copy(connection, _partition_sql(month, news, is_held=merged.held > 0), temporary)
+        if listed.is_whole:
+            _write_held(lake, listed, connection, news if merged.held else None)
     return merged
+
+
+def _held_file(lake: Lake, scope: Scope) -> Path:
+    return lake.spool(scope) / "held.missing"
+
+
+def _read_held(lake: Lake, listed: Listed) -> pa.Table:
+    """What the complete listing before this one missed and held: this one may confirm it.
+
+    A listing that is resumed after it was held must not confirm itself.
+    """
+    file = _held_file(lake, listed.scope)
+    nothing = pa.table({"identity": pa.array([], pa.string())})
+    if not file.exists():
+        return nothing
+    try:
+        held = pq.ParquetFile(file).read()
+        started_at = datetime.fromisoformat((held.schema.metadata or {})[b"started_at"].decode())
+    except (pa.ArrowInvalid, OSError, KeyError, ValueError):
+        return nothing  # not confirmed, so held again
+    return held if started_at < listed.started_at else nothing
+
+
+def _write_held(
+    lake: Lake, listed: Listed, connection: "duckdb.DuckDBPyConnection", news: Path | None
+) -> None:
+    file = _held_file(lake, listed.scope)
+    if news is None:
+        file.unlink(missing_ok=True)
+        return
+    missing = connection.sql(
+        f"select {_identity(listed.source)} as identity from {_parquet([news])} "
+        "where change = 'missing'"
+    ).to_arrow_table()
+    marked = missing.replace_schema_metadata({"started_at": listed.started_at.isoformat()})
+    with lake.replacing(file) as temporary:
+        pq.write_table(marked, temporary)
 
 
 def _learnt(connection: "duckdb.DuckDBPyConnection", listed: Listed) -> pa.Table:
@@ -124,12 +164,11 @@ def _learnt(connection: "duckdb.DuckDBPyConnection", listed: Listed) -> pa.Table
 
 def _verdict(listed: Listed, shown: int, counts: dict[str, int]) -> Merged:
     added, changed = counts.get("added", 0), counts.get("changed", 0)
-    vanished = counts.get("vanished", 0)
-    alive = shown - added + vanished
-    is_mass = alive > HOLD_ABOVE and vanished > alive * listed.mass_vanish_share
-    if is_mass and not listed.confirms_vanish:
-        return Merged(shown, added, changed, vanished=0, held=vanished)
-    return Merged(shown, added, changed, vanished)
+    confirmed, missing = counts.get("vanished", 0), counts.get("missing", 0)
+    alive = shown - added + confirmed + missing
+    if alive > HOLD_ABOVE and missing > alive * listed.mass_vanish_share:
+        return Merged(shown, added, changed, confirmed, held=missing)
+    return Merged(shown, added, changed, confirmed + missing)
 
 
 def commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
@@ -161,7 +200,6 @@ class ScopePast:
     """What the lake already says of a scope."""
 
     last_observed_at: datetime | None
-    is_vanish_held: bool
 
     def next_instant(self, observed_at: datetime) -> datetime:
         """`observed_at`, or just after the newest observation: time never runs backwards."""
@@ -176,14 +214,13 @@ def scope_past(lake: Lake, scope: Scope) -> ScopePast:
     require_readable(files, observation_schema(source_named(scope.table)))
     last_observed_at = None
     if files:
-        with _connection(files) as connection:
+        with _connection(files, lake.spool(scope)) as connection:
             sql = f"select epoch_us(max(observed_at)) from {_parquet(files)}"
             microseconds = _count(connection, sql)
             last_observed_at = pa.scalar(microseconds, pa.timestamp("us", "UTC")).as_py()
-    rows = _read_listings(lake.scope_listing_files(scope)).to_pylist()
-    complete = [row for row in rows if row["outcome"] == "complete"]
-    newest = max(complete, key=lambda row: row["started_at"], default=None)
-    return ScopePast(last_observed_at, newest is not None and newest["error"] is not None)
+    # What cannot be put on record must not be merged either.
+    require_readable(lake.scope_listing_files(scope), LISTING_SCHEMA)
+    return ScopePast(last_observed_at)
 
 
 def _read_listings(files: Sequence[Path]) -> pa.Table:
@@ -206,9 +243,12 @@ def _listed_sql(source: Source) -> str:
     if source.modified is not None:
         newest.insert(0, f"{_name(column_of(source, source.modified))} desc nulls last")
     return f"""
-        select *, {_identity(source)} as identity
-        from spool
-        qualify row_number() over (partition by identity order by {", ".join(newest)}) = 1
+        with newest as (
+            select {_POSITION}, {_identity(source)} as identity
+            from spool
+            qualify row_number() over (partition by identity order by {", ".join(newest)}) = 1
+        )
+        select spool.*, newest.identity from spool join newest using ({_POSITION})
     """
 
 
@@ -274,11 +314,14 @@ def _news_sql(listed: Listed) -> str:
     """
     if not listed.is_whole:
         return sql
+    # What two complete listings in a row miss has vanished; of the rest the verdict decides.
+    gone = "case when held.identity is null then 'missing' else 'vanished' end"
     return f"""
         {sql}
         union all
-        select {head.format(change="'vanished'")}, {", ".join(f"known.{name}" for name in names)}
+        select {head.format(change=gone)}, {", ".join(f"known.{name}" for name in names)}
         from known anti join listed using (identity)
+        left join held on known.identity = held.identity
         where known.change <> 'vanished'
     """
 
@@ -286,10 +329,11 @@ def _news_sql(listed: Listed) -> str:
 def _partition_sql(month: Sequence[Path], news: Path, *, is_held: bool) -> str:
     """The month's rows with the new ones; columns of a newer SDK are kept."""
     stored = f"union all by name select * from {_parquet(month)}" if month else ""
-    condition = "where change <> 'vanished'" if is_held else ""
+    condition = "where change <> 'missing'" if is_held else ""
+    change = "if(change = 'missing', 'vanished', change) as change"
     return f"""
         select * from typed {stored}
-        union all by name select * from {_parquet([news])} {condition}
+        union all by name select * replace ({change}) from {_parquet([news])} {condition}
     """
 
 
@@ -331,9 +375,19 @@ def _count(connection: "duckdb.DuckDBPyConnection", sql: str) -> int:
 
 
 @contextmanager
-def _connection(files: Sequence[Path]) -> Iterator["duckdb.DuckDBPyConnection"]:
+def _connection(files: Sequence[Path], spool: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
     """An in-memory DuckDB; its refusals become errors that name the file at fault."""
-    connection = duckdb.connect(config={"TimeZone": "UTC", "autoinstall_known_extensions": False})
+    # What does not fit in memory spills beside the spool, where nobody else may read.
+    spill = spool / "spill.tmp"
+    shutil.rmtree(spill, ignore_errors=True)
+    spill.mkdir(mode=0o700, parents=True)
+    connection = duckdb.connect(
+        config={
+            "TimeZone": "UTC",
+            "autoinstall_known_extensions": False,
+            "temp_directory": str(spill),
+        }
+    )
     try:
         yield connection
     except duckdb.Error as error:
@@ -343,6 +397,7 @@ def _connection(files: Sequence[Path]) -> Iterator["duckdb.DuckDBPyConnection"]:
         raise LakeError(f"DuckDB could not merge: {reason}; check the lake's disk") from error
     finally:
         connection.close()
+        shutil.rmtree(spill, ignore_errors=True)
 
 
 def _is_damaged(file: Path) -> bool:

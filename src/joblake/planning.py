@@ -60,8 +60,8 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
     for source in sources:
         query_of(source, settings)
     memberships = _given_memberships(settings)
-    for role_arn in settings.role_arn:
-        account_of_role(role_arn)
+    if len(settings.role_arn) > len({account_of_role(role_arn) for role_arn in settings.role_arn}):
+        raise UsageError("two of the roles are of one account; name one role for each account")
     connections = Connections(max_attempts=settings.max_attempts)
     regions = _regions(settings, connections)
     roles: Sequence[str | None] = settings.role_arn or (None,)
@@ -70,11 +70,14 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
         access = connections.identify(role, regions[0])
         for region_name in regions:
             scopes += _place_scopes(connections, access, region_name, sources, memberships)
-    if len(scopes) > 1 and any(query_of(source, settings).start.token for source in sources):
+    if len(scopes) > 1 and any(
+        query_of(source, settings).start != Position() for source in sources
+    ):
         raise UsageError(
             "a starting token belongs to one listing; choose it with --table, --region and "
             "--membership"
         )
+    lake_of(settings).prepare()
     return Run(str(uuid.uuid4()), clock(), settings, tuple(dict.fromkeys(scopes)))
 
 
@@ -88,7 +91,8 @@ def _regions(settings: Settings, connections: Connections) -> list[str]:
         return [connections.default_region()]
     regions: list[str] = []
     for pattern in settings.region:
-        found = sorted(region for region in known_regions() if fnmatchcase(region, pattern))
+        known = known_regions() if pattern in known_regions() else connections.partition_regions()
+        found = sorted(region for region in known if fnmatchcase(region, pattern))
         if not found:
             raise UsageError(
                 f"unknown region {pattern!r}; botocore knows names such as us-east-1 "

@@ -3,6 +3,7 @@
 pydantic-settings reads and checks them, so that each option exists once, under one name.
 """
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
     """A complete listing that misses more than this share of a scope is held for confirmation."""
     store_sensitive: bool = True
     """Whether members that AWS marks as sensitive (`message`) are stored."""
-    file_mode: int = Field(default=0o600, ge=0o400, le=0o777)
+    file_mode: int = Field(default=0o600, ge=0o600, le=0o777)
     """Permissions of the lake's files; in TOML `0o640`."""
 
     @field_validator("table", "region", "role_arn", "membership", "filter", mode="before")
@@ -101,6 +102,7 @@ def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
     Without `config`, joblake.toml of the working directory is read where it exists. Options that
     are None or empty count as not given. UsageError names the file and key that are wrong.
     """
+    config = config or os.environ.get("JOBLAKE_CONFIG")
     path = Path(config) if config is not None else Path(CONFIG_FILE)
     toml = _read_toml(path) if config is not None or path.exists() else {}
     given = {name: value for name, value in options.items() if value not in (None, (), [])}

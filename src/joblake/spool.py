@@ -42,7 +42,8 @@ class SpoolIdentity:
 class Spool:
     """The pages of one scope's listing. LakeError when the disk refuses them.
 
-    `rows`, `pages` and `odd_values` count what it holds; `next_token` is that of the last page.
+    `rows`, `pages` and `odd_values` count what it holds; `next_token` is that of the last page;
+    `started_at` is when the listing of its first page began.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema, *, file_mode: int) -> None:
@@ -53,6 +54,7 @@ class Spool:
         self._file: pa.NativeFile | None = None
         self.rows = self.pages = self.odd_values = 0
         self.next_token: str | None = None
+        self.started_at: datetime | None = None
 
     def begin(self, identity: SpoolIdentity, *, resume_within: timedelta | None) -> bool:
         """Open the spool for writing; True when it holds pages of an interrupted listing.
@@ -126,6 +128,7 @@ class Spool:
     def _open(self, path: Path, identity: SpoolIdentity) -> None:
         self.rows = self.pages = self.odd_values = 0
         self.next_token = None
+        self.started_at = identity.started_at
         written = {"query": identity.query, "started_at": identity.started_at.isoformat()}
         schema = self._schema.with_metadata({_SPOOL: json.dumps(written).encode()})
         try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
+# Its classes stand quoted in the annotations below, as in merge.py and for its reason.
 import duckdb
 import pyarrow as pa
 
@@ -57,7 +58,7 @@ class Warehouse:
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: "duckdb.DuckDBPyConnection",
         files: Sequence[Path],
         skipped: Sequence[tuple[Path, str]],
         spill_folder: Path,
@@ -123,7 +124,14 @@ def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
     """
     tables = {source.table: lake.table_files(source.table) for source in SOURCES.values()}
     tables["listings"] = lake.listing_files()
-    skipped = unreadable_files(_flat(tables.values())) if skip_unreadable else []
+    schemas = {source.table: observation_schema(source) for source in SOURCES.values()}
+    schemas["listings"] = LISTING_SCHEMA
+    skipped = []
+    for table, files in tables.items():
+        if skip_unreadable:
+            skipped += unreadable_files(files, schemas[table])
+        else:
+            require_readable(files, schemas[table])
     refused = {path for path, _ in skipped}
     tables = {table: [f for f in files if f not in refused] for table, files in tables.items()}
     spill_folder = Path(tempfile.mkdtemp(prefix="joblake-"))
@@ -153,7 +161,7 @@ def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
 
 
 def _create_observations(
-    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[Path]]
+    connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, Sequence[Path]]
 ) -> None:
     connection.execute(f"create schema if not exists {_OBSERVATIONS}")
     for table, files in tables.items():
@@ -181,7 +189,7 @@ def _observations_sql(schema: pa.Schema, files: Sequence[Path]) -> str:
     """
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection) -> None:
+def _create_views(connection: "duckdb.DuckDBPyConnection") -> None:
     """Create the macros, then the views of each schema, whatever reads whatever within one.
 
     What reads something that does not exist yet is tried again when the others are there.
@@ -196,7 +204,7 @@ def _create_views(connection: duckdb.DuckDBPyConnection) -> None:
         _create_all(connection, statements)
 
 
-def _create_all(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> None:
+def _create_all(connection: "duckdb.DuckDBPyConnection", statements: Sequence[str]) -> None:
     waiting = list(statements)
     while waiting:
         refused = []
@@ -210,7 +218,7 @@ def _create_all(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]
         waiting = [statement for statement, _ in refused]
 
 
-def _fence(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+def _fence(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> None:
     """Let queries read the lake's own files and nothing else, for good."""
     # DuckDB asks for the pattern as well as for the file that it stands for.
     paths = sorted({path for file in files for path in (str(file), _escaped(file))})
@@ -220,7 +228,7 @@ def _fence(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None
     connection.execute("set lock_configuration = true")
 
 
-def _read_only(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+def _read_only(connection: "duckdb.DuckDBPyConnection", sql: str) -> str:
     """The statement to run for `sql`, in which nothing but reading can hide. UsageError else."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
@@ -241,7 +249,7 @@ def _read_only(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
             raise UsageError(f"{kind.name} is refused{_REFUSED}")
 
 
-def _may_write(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
+def _may_write(connection: "duckdb.DuckDBPyConnection", sql: str) -> bool:
     """Whether a select has a part that copies, inserts, updates, deletes, or runs a text as SQL."""
     ((text,),) = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()
     tree = json.loads(text)
@@ -262,7 +270,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _fail(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: Exception
+    connection: "duckdb.DuckDBPyConnection", files: Sequence[Path], error: Exception
 ) -> NoReturn:
     """Raise what DuckDB's error amounts to: a damaged file, or a wrong statement."""
     text = str(error)
@@ -281,7 +289,7 @@ def _fail(
     ) from None
 
 
-def _is_damaged(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
+def _is_damaged(connection: "duckdb.DuckDBPyConnection", file: Path) -> bool:
     try:
         connection.execute(f"select max(hash(t)) from {_parquet([file])} t").fetchall()
     except duckdb.Error:
