@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
@@ -96,9 +96,23 @@ def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"'
 
 
+def _cells(column: pa.Array) -> list[Any]:
+    """The values of a column as Python has them."""
+    if not pa.types.is_timestamp(column.type):
+        return list(column.to_pylist())
+    # pyarrow would import pandas for each zoned instant, which costs more than most queries.
+    zone = UTC if column.type.tz else None
+    epoch = datetime(1970, 1, 1, tzinfo=zone)
+    instants = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
+    return [
+        None if instant is None else epoch + timedelta(microseconds=instant)
+        for instant in instants.to_pylist()
+    ]
+
+
 def _rows(result: pa.Table) -> Iterator[tuple[Any, ...]]:
     for batch in result.to_batches():
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*(_cells(column) for column in batch.columns), strict=True)
 
 
 def _json_rows(result: pa.Table) -> Iterator[dict[str, Any]]:
