@@ -171,7 +171,7 @@ def test_no_value_leads_out_of_the_lake(data):
     try:
         scope = Scope(*values)
     except UsageError as error:
-        assert repr(values[which]) in str(error)  # noqa: PT017 - only some values are refused
+        assert "is not a valid" in str(error)  # noqa: PT017 - only some values are refused
         return
     parts = Lake(Path("/lake")).partition(scope, "2026-11").relative_to("/lake").parts
     assert len(parts) == 6

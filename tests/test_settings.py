@@ -25,7 +25,7 @@ KINDS = [
     ("resume_minutes", 60, 1.5, ("0", 0), ("3", 3)),
     ("store_sensitive", True, False, ("true", True), ("false", False)),
     ("starting_token", None, "option", ("env", "env"), ('"toml"', "toml")),
-    ("file_mode", 0o600, 0o400, ("640", 0o640), ("0o660", 0o660)),
+    ("file_mode", 0o600, 0o644, ("640", 0o640), ("0o660", 0o660)),
 ]
 
 
