@@ -283,7 +283,7 @@ def test_kills_at_every_system_call(nights, driver, tmp_path, record_property):
         survived.update(killed)
     del survived[None]  # calls of another thread, which counts by itself
     record_property("figures", f"{survived.total()} kills survived: {dict(survived)}, {dict(made)}")
-    assert survived.total() >= 200
+    assert survived.total() >= 100  # of each past, so 200 of both
     assert survived[True]
     assert survived[False]
 
