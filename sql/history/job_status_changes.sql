@@ -80,7 +80,7 @@ listings as (
 
 observed as (
     select
-        customization_jobs.job_arn,
+        nullif(customization_jobs.job_arn, '') as job_arn,
         customization_jobs.job_name,
         'customization' as job_kind,
         customization_jobs.account_id,
@@ -97,7 +97,7 @@ observed as (
     union all
 
     select
-        batch_jobs.job_arn,
+        nullif(batch_jobs.job_arn, '') as job_arn,
         batch_jobs.job_name,
         'batch_inference' as job_kind,
         batch_jobs.account_id,
@@ -114,7 +114,7 @@ observed as (
     union all
 
     select
-        clean_rooms_jobs.trained_model_inference_job_arn as job_arn,
+        nullif(clean_rooms_jobs.trained_model_inference_job_arn, '') as job_arn,
         clean_rooms_jobs.name as job_name,
         'clean_rooms_inference' as job_kind,
         clean_rooms_jobs.account_id,

@@ -56,7 +56,7 @@ makers as (
             )
         ) as job
     from customization_jobs
-    where customization_jobs.custom_model_arn is not null
+    where customization_jobs.custom_model_arn <> ''
     group by
         customization_jobs.account_id,
         customization_jobs.region_name,

@@ -36,7 +36,7 @@ observed as (
         customization_jobs.account_id,
         customization_jobs.region_name,
         null::varchar as membership_identifier,
-        customization_jobs.job_arn as resource_arn,
+        nullif(customization_jobs.job_arn, '') as resource_arn,
         customization_jobs.run_id,
         customization_jobs.observed_at,
         customization_jobs.change
@@ -49,7 +49,7 @@ observed as (
         custom_models.account_id,
         custom_models.region_name,
         null::varchar as membership_identifier,
-        custom_models.model_arn as resource_arn,
+        nullif(custom_models.model_arn, '') as resource_arn,
         custom_models.run_id,
         custom_models.observed_at,
         custom_models.change
@@ -62,7 +62,7 @@ observed as (
         batch_jobs.account_id,
         batch_jobs.region_name,
         null::varchar as membership_identifier,
-        batch_jobs.job_arn as resource_arn,
+        nullif(batch_jobs.job_arn, '') as resource_arn,
         batch_jobs.run_id,
         batch_jobs.observed_at,
         batch_jobs.change
@@ -75,7 +75,7 @@ observed as (
         clean_rooms_jobs.account_id,
         clean_rooms_jobs.region_name,
         clean_rooms_jobs.membership_identifier,
-        clean_rooms_jobs.trained_model_inference_job_arn as resource_arn,
+        nullif(clean_rooms_jobs.trained_model_inference_job_arn, '') as resource_arn,
         clean_rooms_jobs.run_id,
         clean_rooms_jobs.observed_at,
         clean_rooms_jobs.change

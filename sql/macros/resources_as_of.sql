@@ -11,7 +11,7 @@ with
 observed as not materialized (
     select
         *,
-        arn as resource_arn,
+        nullif(arn, '') as resource_arn,
         coalesce(membership, '') as scope_membership
     from query_table('observations.' || observed_table)
     where observed_at <= as_of::timestamptz
