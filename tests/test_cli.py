@@ -348,6 +348,28 @@ def test_a_damaged_lake_is_3_and_can_be_skipped(filled_lake, tmp_path):
     assert filled_lake not in finished.stdout
 
 
+@pytest.mark.parametrize("options", [(), ("--skip-corrupt",)])
+def test_a_file_that_may_not_be_read_is_a_matter_of_rights(filled_lake, tmp_path, options):
+    """Rights that are missing are told as such, with exit code 3, and never passed over."""
+    (file,) = tmp_path.glob("data/lake/model_customization_jobs/**/*.parquet")
+    file.chmod(0)
+    powers = "-dac_override,-dac_read_search"  # what lets root read what nobody may
+    unprivileged = ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}"]
+    finished = subprocess.run(
+        [
+            *(unprivileged if os.geteuid() == 0 else []),
+            *(sys.executable, "-m", "joblake.cli", "query", "from jobs", *options),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert_refused(finished, 3, f"cannot read {re.escape(str(file))}: Permission denied.*rights")
+    assert "backup" not in finished.stderr
+    assert filled_lake not in finished.stdout
+
+
 def test_views_are_named_with_grain_and_columns():
     """Every view is listed with its description, grain and columns."""
     finished = joblake("views")

@@ -230,7 +230,7 @@ def unreadable_files(
 
     With a `schema`, also those that another program wrote: without the columns that say which
     run saw a row where, or with another type for a column of ours. Older files may lack columns
-    and newer ones have more.
+    and newer ones have more. LakeError for a file that may not be read: that is no damage.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -239,6 +239,11 @@ def unreadable_files(
     for file in files:
         try:
             found = pq.read_schema(file)
+        except PermissionError as error:
+            raise LakeError(
+                f"cannot read {file}: Permission denied; it may well be sound: read it as its "
+                "owner, or have its rights changed (file_mode sets those of new files)"
+            ) from error
         except (pa.ArrowInvalid, OSError) as error:
             refused.append((file, str(error).splitlines()[0]))
             continue
