@@ -9,6 +9,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from datetime import date, datetime
 
 import boto3
@@ -20,6 +22,7 @@ from exporting import (
     JOBS,
     MEMBERSHIP,
     MODELS,
+    custom_model,
     customization_job,
     inference_job,
     listing_rows,
@@ -85,18 +88,19 @@ def assert_refused(finished, code, message):
 
 
 def test_complete_is_0(serve):
-    """Every scope complete: exit code 0, stdout empty, one line for each scope on stderr."""
+    """Every scope complete: exit code 0, stdout empty, a line for each scope and one for all."""
     serve(FixedResources({JOBS: [customization_job(1)], INFERENCES: [inference_job(1)]}))
     finished = joblake("export", "--lake", "lake", "--membership", MEMBERSHIP)
     assert (finished.returncode, finished.stdout) == (0, "")
-    lines = finished.stderr.splitlines()
+    *lines, total = finished.stderr.splitlines()
     assert len(lines) == 4
     assert all(": complete, " in line for line in lines)
     line = next(line for line in lines if line.startswith("model_customization_jobs "))
     assert line.startswith(
         "model_customization_jobs 111122223333 us-east-1: complete, "
-        "1 listed, 1 added, 0 changed, 0 vanished (1 pages, "
+        "1 listed, 1 added, 0 changed, 0 vanished (1 page, "
     )
+    assert total.startswith("4 scopes: 4 complete; 2 listed, 2 added, 0 changed, 0 vanished (")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +262,9 @@ def test_json_is_one_object_with_the_documented_members(serve):
         "seconds": 0,
         "error": None,
     }
-    assert len(finished.stderr.splitlines()) == 2
+    *lines, total = finished.stderr.splitlines()
+    assert len(lines) == 2
+    assert total.startswith("2 scopes: 1 complete, 1 denied; 1 listed, 1 added, ")
 
 
 def test_json_has_next_token_only_where_a_limit_cut(serve):
@@ -496,7 +502,51 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(serve):
     piped = joblake(*options)
     assert "\x1b" not in piped.stderr
     assert "scopes" not in piped.stderr
-    assert piped.stderr.count("\n") == 1
+    assert piped.stderr.count("\n") == 2
+
+
+def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(serve, tmp_path):
+    """Exit code 130, a line that says what is kept; no page that had arrived is asked for again."""
+    hanging = threading.Event()
+
+    def hang(call, answer):
+        if call.operation == JOBS and call.number == 3:
+            hanging.set()
+            return replace(answer, delay_seconds=SECONDS)
+        return None
+
+    jobs = [customization_job(number) for number in range(30)]
+    server = serve(FixedResources({JOBS: jobs, MODELS: [custom_model(1)]}), intercept=hang)
+    options = ("export", "--lake", "lake", "--page-size", "10", *ONE_TABLE)
+    options += ("--table", "custom_models", "--json")
+    with subprocess.Popen(
+        [sys.executable, "-m", "joblake.cli", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        done = process.stderr.readline()
+        assert done.startswith("custom_models 111122223333 us-east-1: complete, 1 listed")
+        assert hanging.wait(SECONDS)
+        process.send_signal(signal.SIGINT)
+        data, narrated = process.communicate(timeout=SECONDS)
+    assert (process.returncode, data) == (130, "")
+    assert narrated == (
+        "interrupted: 1 of 2 scopes finished and in the lake; the pages of the others are kept, "
+        "and the same export goes on with them within 60 minutes\n"
+    )
+    assert [row["table_name"] for row in listing_rows(tmp_path / "lake")] == ["custom_models"]
+    before = len(server.calls)
+    finished = joblake(*options)
+    assert finished.returncode == 0, finished.stderr
+    asked = [call for call in server.calls[before:] if call.operation == JOBS]
+    assert len(asked) == 1
+    (scope,) = (
+        scope
+        for scope in json.loads(finished.stdout)["scopes"]
+        if scope["table_name"] == "model_customization_jobs"
+    )
+    assert (scope["outcome"], scope["listed"], scope["added"]) == ("complete", 30, 30)
 
 
 def test_scope_names_of_the_line_are_those_of_the_lake():

@@ -3,10 +3,11 @@
 Data goes to stdout, narration and progress to stderr. Heavy libraries are imported by the commands
 that use them, so that `--help` stays fast. Exit codes: 0 every scope complete, filtered or
 unsupported; 1 some scope partial, denied or failed; 2 usage or configuration; 3 an unusable lake or
-credentials before any listing began.
+credentials before any listing began; 130 interrupted by Ctrl-C.
 """
 
 import json
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+INTERRUPTED = 130  # as shells report a process that SIGINT ended
 
 
 class Format(StrEnum):
@@ -59,7 +63,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Abort:
-        _fail("interrupted", 130)
+        _fail("interrupted", INTERRUPTED)
     except typer.exceptions.TyperException as error:
         _fail(error.format_message(), error.exit_code)
     except JoblakeError as error:
@@ -149,8 +153,14 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
         starting_token=starting_token,
     )
     run = plan(settings)
-    with narrating(run) as narration:
-        result = export_run(run, on_page=narration.page, on_result=narration.result)
+    try:
+        with narrating(run) as narration:
+            result = export_run(run, on_page=narration.page, on_result=narration.result)
+            narration.total(result)
+    except KeyboardInterrupt:
+        # Not sys.exit, which would wait for every listing that still runs: the lake and the kept
+        # pages are whole whenever a run ends, even by SIGKILL.
+        os._exit(INTERRUPTED)
     if as_json:
         sys.stdout.write(json.dumps(result.as_json(), indent=2) + "\n")
     raise typer.Exit(0 if result.is_good else 1)

@@ -105,7 +105,7 @@ def export(
     """Export every scope of a run, `max_workers` at once.
 
     `on_page` hears the rows of each page as it arrives, `on_result` each finished scope; both may
-    be called from several threads.
+    be called from several threads. A KeyboardInterrupt does not wait for the scopes that run.
     """
 
     def one(planned: PlannedScope) -> ScopeResult:
@@ -114,8 +114,11 @@ def export(
         return result
 
     workers = max(1, min(run.settings.max_workers, len(run.scopes)))
-    with ThreadPoolExecutor(workers, thread_name_prefix="joblake") as pool:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="joblake")
+    try:
         results = tuple(pool.map(one, run.scopes))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     return RunResult(run.run_id, run.observed_at, results)
 
 

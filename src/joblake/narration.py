@@ -1,15 +1,17 @@
 """What a run says on stderr: live progress on a terminal, plain lines elsewhere."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from joblake.export import ScopeResult
+from joblake.export import RunResult, ScopeResult
 from joblake.lake import Scope
 from joblake.planning import Run
 
@@ -22,7 +24,8 @@ class Narration:
         self._console = console
         self._progress = progress
         self._lock = Lock()
-        self._rows = self._pages = 0
+        self._rows = self._pages = self._finished = 0
+        self._began = monotonic()
         if progress is not None:
             self._task = progress.add_task("", total=len(run.scopes), rows=0, pages=0)
 
@@ -38,9 +41,26 @@ class Narration:
         """A scope is finished."""
         line = sentence(result)
         with self._lock:
-            self._console.print(Text(line), soft_wrap=True)
+            self._finished += 1
+            self._say(line)
             if self._progress is not None:
                 self._progress.advance(self._task)
+
+    def total(self, result: RunResult) -> None:
+        """Every scope is finished."""
+        self._say(f"{total_sentence(result)} ({monotonic() - self._began:.1f} s)")
+
+    def interrupted(self) -> None:
+        """The user wants it to end before every scope is finished."""
+        scopes, minutes = len(self._run.scopes), self._run.settings.resume_minutes
+        self._say(
+            f"interrupted: {self._finished} of {counted(scopes, 'scope')} finished and in the "
+            "lake; the pages of the others are kept, and the same export goes on with them "
+            f"within {minutes:g} minutes"
+        )
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
 
 
 def sentence(result: ScopeResult) -> str:
@@ -54,10 +74,10 @@ def sentence(result: ScopeResult) -> str:
     line = (
         f"{' '.join(part for part in place if part)}: {result.outcome}, "
         f"{result.listed} listed, {result.added} added, {result.changed} changed, "
-        f"{result.vanished} vanished ({result.pages} pages, {result.seconds:.1f} s)"
+        f"{result.vanished} vanished ({counted(result.pages, 'page')}, {result.seconds:.1f} s)"
     )
     if result.odd_values:
-        line += f"; {result.odd_values} odd values kept in extra"
+        line += f"; {counted(result.odd_values, 'odd value')} kept in extra"
     if result.error:
         line += f"; {result.error}"
     if result.next_token:
@@ -65,12 +85,39 @@ def sentence(result: ScopeResult) -> str:
     return line
 
 
+def total_sentence(result: RunResult) -> str:
+    """A whole run in one line."""
+    outcomes = Counter(scope.outcome for scope in result.scopes)
+    parts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    figures = ", ".join(
+        f"{sum(getattr(scope, name) for scope in result.scopes)} {name}"
+        for name in ("listed", "added", "changed", "vanished")
+    )
+    return f"{counted(len(result.scopes), 'scope')}: {parts}; {figures}"
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: `1 page`, `2 pages`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 @contextmanager
 def narrating(run: Run) -> Iterator[Narration]:
-    """Tell of a run while it goes, and sum it up when it ends."""
+    """Tell of a run while it goes, and of what is kept where the user interrupts it."""
     console = Console(stderr=True, highlight=False)
+    with _progress(console) as progress:
+        narration = Narration(run, console, progress)
+        try:
+            yield narration
+        except KeyboardInterrupt:
+            narration.interrupted()
+            raise
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress | None]:
     if not sys.stderr.isatty():
-        yield Narration(run, console, None)
+        yield None
         return
     columns = (
         TextColumn("scopes"),
@@ -80,4 +127,4 @@ def narrating(run: Run) -> Iterator[Narration]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        yield Narration(run, console, progress)
+        yield progress
