@@ -52,7 +52,7 @@ ONE_TABLE = ("--table", "model_customization_jobs")
 SECONDS = 60
 
 
-def joblake(*arguments, text=True, **environment):
+def joblake(*arguments, text=True, stdin="", **environment):
     """Run the command line in a process of its own, with this environment and more."""
     return subprocess.run(
         [sys.executable, "-m", "joblake.cli", *arguments],
@@ -61,7 +61,7 @@ def joblake(*arguments, text=True, **environment):
         text=text,
         timeout=SECONDS,
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=stdin if text else stdin.encode(),
     )
 
 
@@ -146,6 +146,33 @@ REFUSED = {
     "writing SQL": (("query", "create table t as select 1"), "read only"),
     "format": (("query", "select 1", "--format", "xml"), "xml"),
     "output": (("query", "select 1", "--output", "no/such/folder.csv"), "cannot write"),
+    "suffix": (("query", "select 1", "--output", "x.xlsx"), r"names no format \(known: .csv, "),
+    "no suffix": (("query", "select 1", "--output", "x"), "names no format.*add --format"),
+    "no SQL": (("query",), 'no SQL on stdin; give it there, in --file, or .*"from jobs"'),
+    "SQL twice": (("query", "select 1", "--file", "file"), "SQL is given twice"),
+    "no such SQL file": (("query", "-f", "no.sql"), "cannot read no.sql: No such file"),
+    "SQL file that is no text": (("query", "-f", "octets"), "cannot read octets: it is no UTF-8"),
+    "SQL that is a comment": (("query", "-- select 1"), "there is no statement in the SQL"),
+    "parameter without value": (("query", "select $a", "--param", "a"), "expected name=value"),
+    "parameter twice": (("query", "select $a", "-p", "a=1", "-p", "a=2"), "a is given twice"),
+    "parameter not given": (("query", "select $a"), "following parameters: a"),
+    "parameter not asked for": (("query", "select 1", "-p", "a=1"), "the SQL does not have"),
+    "one parameter too many": (
+        ("query", "select $a", "-p", "a=1", "-p", "b=1"),
+        "a parameter that the SQL does not have: b",
+    ),
+    "parameter of another type": (
+        ("query", "select 1 where 0.5 > $a", "-p", "a=long"),
+        "(?i)could not convert string .?long",
+    ),
+    "two columns of one name": (
+        ("query", "select 1 as a, 2 as a", "--format", "json"),
+        "two columns are called a",
+    ),
+    "column that Parquet cannot hold": (
+        ("query", "select interval 1 day as a", "--output", "x.parquet"),
+        "Parquet has no type for a, .*a::varchar",
+    ),
     "page size 0": (("export", "--page-size", "0"), "--page-size: .*greater than or equal to 1"),
     "page size too large": (("export", *ONE_TABLE, "--page-size", "1001"), "allowed are 1 to 1000"),
     "page size that is no number": (("export", "--page-size", "many"), "--page-size"),
@@ -166,6 +193,7 @@ def test_a_mistake_is_one_clear_line_and_2(  # noqa: PLR0913, PLR0917 - fixtures
     """Bad input: one line that names it, exit code 2, no traceback, nothing asked of AWS."""
     server = serve()
     (tmp_path / "file").touch()
+    (tmp_path / "octets").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "precious").touch()
     (tmp_path / "invalid.toml").write_text("lake = ")
@@ -173,6 +201,7 @@ def test_a_mistake_is_one_clear_line_and_2(  # noqa: PLR0913, PLR0917 - fixtures
     (tmp_path / "wrong.toml").write_text("max_workers = 0")
     # In this process: a new one for each would take longer than all other tests here.
     monkeypatch.setattr(sys, "argv", ["joblake", *arguments])
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(SystemExit) as ended:
         main()
     shown = capsys.readouterr()
@@ -340,6 +369,132 @@ def test_query_writes_parquet(filled_lake, tmp_path):
     written = pq.read_table(tmp_path / "jobs.parquet")
     assert written.equals(pq.read_table(io.BytesIO(piped.stdout)))
     assert written.column("job_name").to_pylist() == ["job-000001", filled_lake]
+
+
+COUNT = "-- all of them\nselect count(*) as jobs from jobs -- and no more\n"
+
+
+def test_sql_comes_as_an_argument_from_a_file_or_from_stdin(filled_lake, tmp_path):
+    """A comment at its head is no option, and a byte order mark no SQL; stdin needs no dash."""
+    (tmp_path / "count.sql").write_text(COUNT, encoding="utf-8-sig")
+    (tmp_path / "-").write_text("not this")
+    csv_of = ("query", "--format", "csv")
+    expected = (0, "jobs\n2\n", "")
+    for arguments, stdin in (
+        ((COUNT,), "unread"),
+        (("--" + COUNT.strip("- "),), ""),
+        (("--file", "count.sql"), "unread"),
+        (("-f", "-"), COUNT),
+        (("-",), COUNT),
+        ((), COUNT),
+    ):
+        finished = joblake(*csv_of, *arguments, stdin=stdin)
+        assert (finished.returncode, finished.stdout, finished.stderr) == expected, arguments
+    assert filled_lake not in expected
+
+
+def test_a_misspelt_option_is_no_sql(filled_lake):
+    """What begins with dashes and has no blank is an option, known or not."""
+    assert_refused(joblake("query", "--frmat", "csv", "from jobs"), 2, "--frmat.*--format")
+    assert_refused(joblake("query", "--frmat=csv", "from jobs"), 2, "--frmat.*--format")
+    finished = joblake("query", "--param=a=two words", "select $a as a", "--format=csv")
+    assert finished.stdout == "a\ntwo words\n"
+    assert filled_lake not in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "jobs"),
+    [
+        ("job_name = $x", "job-000001", 1),
+        ("job_name = $x", "'; drop view jobs --", 0),
+        ("account_id = $x", "111122223333", 2),
+        ("created_at > $x", "2026-01-01 00:01:30", 1),
+        ("created_at::date = $x", "2026-01-01", 2),
+        ("is_vanished = $x", "false", 2),
+        ("coalesce(duration_seconds, 0) < $x", "0.5", 2),
+        ("length(job_name) in ($x)", "10", 1),
+        ("job_name like $x", "job-%", 1),
+    ],
+)
+def test_a_parameter_becomes_what_it_is_compared_with(filled_lake, condition, value, jobs):
+    """A value is a text that DuckDB takes as it would a quoted one, and never SQL."""
+    sql = f"select count(*) as jobs from jobs where {condition}"
+    finished = joblake("query", sql, "--param", f"x={value}", "--format", "csv")
+    assert (finished.stdout, finished.stderr) == (f"jobs\n{jobs}\n", "")
+    assert filled_lake not in finished.stdout
+
+
+def test_a_parameter_stands_for_a_limit_and_in_a_pivot(filled_lake):
+    """Wherever SQL takes a value it takes a parameter."""
+    finished = joblake("query", "from jobs select 1 as a limit $n", "-p", "n=1", "--format", "csv")
+    assert finished.stdout == "a\n1\n"
+    assert filled_lake not in finished.stdout
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "ndjson", "NDJSON"])
+def test_a_suffix_chooses_the_format(filled_lake, tmp_path, suffix):
+    """The names that people give to a format are known."""
+    finished = joblake("query", SQL, "--output", f"jobs.{suffix}")
+    assert (finished.returncode, finished.stdout) == (0, "")
+    lines = (tmp_path / f"jobs.{suffix}").read_text().splitlines()
+    assert [json.loads(line)["job_name"] for line in lines] == ["job-000001", filled_lake]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("query", "from range(100_000_000)", "--format", "csv"),
+        ("query", "from range(100_000_000)", "--format", "ndjson"),
+        ("query", "from range(100_000_000)", "--format", "json"),
+        ("query", "from range(100_000)"),
+        ("views",),
+    ],
+)
+def test_a_reader_that_has_seen_enough_is_no_error(arguments):
+    """`| head -1` gets its line and ends the command quietly, long before the last row."""
+    command = [sys.executable, "-m", "joblake.cli", *arguments]
+    pipe, errors = subprocess.PIPE, subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=errors, stdin=subprocess.DEVNULL) as process:
+        assert process.stdout.readline().strip()
+        process.stdout.close()
+        told = process.stderr.read().decode()
+        assert process.wait(SECONDS) == 0
+    assert told == ""
+
+
+def test_a_large_result_is_streamed(tmp_path, record_property):
+    """Five gigabytes of rows go through a process that never holds a fifth of them."""
+    sql = "select range as n, repeat('x', 1000) as text from range(5_000_000)"
+    command = [sys.executable, "-m", "joblake.cli", "query", sql, "--output", "large.parquet"]
+    process = os.posix_spawn(sys.executable, command, os.environ)
+    _, status, used = os.wait4(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert pq.ParquetFile(tmp_path / "large.parquet").metadata.num_rows == 5_000_000
+    record_property("figures", f"5 GB of rows, {used.ru_maxrss / 1024:.0f} MiB at most")
+    assert used.ru_maxrss < 1024 * 1024
+
+
+def test_a_query_that_fails_leaves_the_old_file(filled_lake, tmp_path):
+    """The output is replaced when the result is whole, and not before."""
+    (tmp_path / "jobs.csv").write_text("precious\n")
+    late = (
+        "select case when range > 900_000 then error('late') else range end from range(1_000_000)"
+    )
+    assert_refused(joblake("query", late, "-o", "jobs.csv"), 2, "late")
+    assert (tmp_path / "jobs.csv").read_text() == "precious\n"
+    joblake("query", "from jobs select job_name order by all", "-o", "jobs.csv")
+    assert filled_lake in (tmp_path / "jobs.csv").read_bytes().decode().replace('""', '"')
+    assert sorted(path.name for path in tmp_path.iterdir() if "jobs" in path.name) == ["jobs.csv"]
+
+
+@pytest.mark.parametrize("command", [("query", "from jobs"), ("publish",)])
+def test_a_lake_that_is_not_there_is_told_alike(command):
+    """What reads a lake says when there is none, and what makes one."""
+    finished = joblake(*command, "--lake", "nowhere")
+    assert finished.returncode == 0
+    assert (
+        "there is no lake at nowhere yet, so every view is empty; `joblake export` makes one"
+    ) in finished.stderr.splitlines()
 
 
 def test_a_damaged_lake_is_3_and_can_be_skipped(filled_lake, tmp_path):

@@ -22,7 +22,6 @@ from joblake.lake import Lake
 from joblake.planning import plan
 from joblake.settings import Settings, load_settings
 from joblake.views import read_views
-from joblake.warehouse import open_warehouse
 
 CHECKOUT = Path(__file__).parents[1]
 README = CHECKOUT / "README.md"
@@ -68,29 +67,41 @@ class _Clock:
 
 @pytest.fixture(scope="module")
 def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake of three nights of the embedded world, the last one now."""
+    """A lake of ten nights of the demo's world, the last one that of README."""
     lake = Lake.at(tmp_path_factory.mktemp("readme") / "lake")
-    now = datetime.now(UTC)
-    clock = _Clock(now - timedelta(days=9))
-    world = World(first_day=date.today() - timedelta(days=20), days=21)  # noqa: DTZ011 - any day
+    last = datetime(2026, 11, 15, 2, tzinfo=UTC)
+    clock = _Clock(last)
+    world = World(first_day=date(2026, 9, 28), days=60)
     with (
         EndpointServer(world, clock=clock) as server,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in server.environment().items():
             patch.setenv(name, value)
-        for days in (9, 1, 0):
-            clock.instant = now - timedelta(days=days)
+        for days in range(9, -1, -1):
+            clock.instant = last - timedelta(days=days)
             result = export(plan(load_settings(lake=str(lake.root)), clock=clock), clock=clock)
             assert result.is_good
     return lake
 
 
-def test_every_question_in_sql_has_an_answer(demo_lake: Lake) -> None:
-    """Each SQL block of README gives rows on a lake of a few nights."""
-    assert len(blocks("sql")) == 3
-    for sql in blocks("sql"):
-        assert open_warehouse(demo_lake).query(sql).num_rows > 0, sql
+def test_every_question_in_sql_has_its_answer(demo_lake: Lake) -> None:
+    """The output below each SQL block of README is what the command prints for it."""
+    text = README.read_text(encoding="utf-8")
+    question = re.compile(r"^```sql\n(.*?)^```\n\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    assert len(question.findall(text)) == len(blocks("sql")) == 3
+
+    def answered(match: re.Match[str]) -> str:
+        finished = joblake("query", match[1], "--lake", str(demo_lake.root))
+        assert (finished.returncode, finished.stderr) == (0, "")
+        assert len(finished.stdout.splitlines()) > 3
+        return f"```sql\n{match[1]}```\n\n```text\n{finished.stdout}```"
+
+    true = question.sub(answered, text)
+    if os.environ.get("UPDATE_README"):
+        README.write_text(true, encoding="utf-8")
+    else:
+        assert text == true
 
 
 def test_table_of_views() -> None:

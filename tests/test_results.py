@@ -31,13 +31,20 @@ TYPES = [
     ("not_a_number", pa.float64(), math.nan, "nan", None),
     ("infinite", pa.float64(), math.inf, "inf", None),
     ("negative_infinite", pa.float64(), -math.inf, "-inf", None),
-    ("boolean", pa.bool_(), True, "True", True),
+    ("boolean", pa.bool_(), True, "true", True),
     ("instant", pa.timestamp("us", "UTC"), INSTANT, INSTANT.isoformat(), INSTANT.isoformat()),
     ("whole", pa.decimal128(38, 0), Decimal(2**70), str(2**70), 2**70),
     ("decimal", pa.decimal128(10, 2), Decimal("1.50"), "1.50", 1.5),
     ("day", pa.date32(), date(2026, 11, 10), "2026-11-10", "2026-11-10"),
     ("clock", pa.time64("us"), time(2, 0), "02:00:00", "02:00:00"),
     ("interval", pa.duration("us"), timedelta(hours=1), "1:00:00", "1:00:00"),
+    (
+        "months",
+        pa.month_day_nano_interval(),
+        pa.MonthDayNano([14, -2, -3_723_500_000_000]),
+        "1 year 2 months -2 days -01:02:03.5",
+        "1 year 2 months -2 days -01:02:03.5",
+    ),
     ("octets", pa.binary(), b"\x00\xff", "00ff", "00ff"),
     ("many", pa.list_(pa.string()), ["a", None], '["a", null]', ["a", None]),
     (
@@ -68,7 +75,7 @@ def everything() -> pa.Table:
 def written(result: pa.Table, output_format: str, folder: Path) -> str:
     """What a format writes to a file."""
     path = folder / "result"
-    write_result(result, output_format, path)
+    write_result(result.to_reader(), output_format, path)
     return path.read_bytes().decode()
 
 
@@ -135,7 +142,8 @@ def test_results_of_several_batches_are_written_whole(tmp_path):
 def test_parquet_reads_back(everything, tmp_path):
     """Parquet keeps values and types as they are."""
     path = tmp_path / "result.parquet"
-    write_result(everything, "parquet", path)
+    everything = everything.drop_columns("months")
+    write_result(everything.to_reader(), "parquet", path)
     found = pq.read_table(path)
     assert found.schema.equals(everything.schema)
     assert repr(found.to_pylist()) == repr(everything.to_pylist())  # NaN differs from itself
@@ -144,7 +152,7 @@ def test_parquet_reads_back(everything, tmp_path):
 def test_parquet_goes_to_a_redirected_stdout(capfdbinary):
     """`--format parquet > file` gives the file."""
     result = pa.table({"a": [1]})
-    write_result(result, "parquet", None)
+    write_result(result.to_reader(), "parquet", None)
     assert pq.read_table(io.BytesIO(capfdbinary.readouterr().out)).equals(result)
 
 
@@ -152,7 +160,7 @@ def test_parquet_goes_to_a_redirected_stdout(capfdbinary):
 def test_text_goes_to_stdout_without_output(capsys, tmp_path, output_format):
     """Stdout and a file get the same."""
     result = pa.table({"a": ["x", None], "b": [1.5, 2]})
-    write_result(result, output_format, None)
+    write_result(result.to_reader(), output_format, None)
     assert capsys.readouterr().out == written(result, output_format, tmp_path)
 
 
@@ -161,7 +169,7 @@ def test_a_table_away_from_a_terminal_is_never_folded(tmp_path, capsys, length):
     """Each row is one line with all of its text, in a file and through a pipe."""
     arn = "arn:" + "x" * length
     result = pa.table({"arn": [arn] * 2, "other": [arn, None], "n": [1, None]})
-    write_result(result, "table", None)
+    write_result(result.to_reader(), "table", None)
     for text in (written(result, "table", tmp_path), capsys.readouterr().out):
         lines = text.splitlines()
         assert len(lines) == 4
@@ -193,5 +201,5 @@ def test_a_file_that_cannot_be_written_is_a_usage_error(everything, tmp_path, ou
         (full, "No space left on device"),
     ):
         with pytest.raises(UsageError, match=f"cannot write {path}.*{reason}"):
-            write_result(result, output_format, path)
+            write_result(result.to_reader(), output_format, path)
     assert full.exists(), "what could not be written is not removed either"

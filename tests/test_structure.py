@@ -21,15 +21,15 @@ LAYERS = [
     ["narration"],
 ]
 EXPORTING = {"aws", "flatten", "listing", "spool", "merge", "planning", "export", "narration"}
-QUERYING = {"answer", "warehouse", "results", "publish", "report"}
-TOP = {"cli", "demo", "__main__"}
+QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "report"}
+TOP = {"arguments", "cli", "demo", "__main__"}
 
 # The library on the left is imported by the modules on the right alone.
 DOORS = {
     "prefect": set(),
     "prefect_dask": set(),
     "duckdb": {"merge", "publish", "warehouse"},
-    "typer": {"cli"},
+    "typer": {"arguments", "cli"},
     "boto3": {"aws"},
     "botocore.model": {"service_model"},
     "botocore.loaders": {"service_model", "aws"},  # aws only has sessions share one

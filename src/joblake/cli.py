@@ -9,20 +9,24 @@ credentials before any listing began; 130 interrupted by Ctrl-C.
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from joblake.arguments import QuietPipes, SqlCommand, format_of, parameters_of, statement_of
 from joblake.errors import JoblakeError
 
 if TYPE_CHECKING:
+    from joblake.lake import Lake as LakeFolder
     from joblake.settings import Settings
-    from joblake.warehouse import Warehouse
 
 app = typer.Typer(
     name="joblake",
+    cls=QuietPipes,
     help="A nightly history of AWS machine-learning jobs in plain Parquet, queried with DuckDB.",
     no_args_is_help=True,
     add_completion=False,
@@ -52,7 +56,10 @@ Config = Annotated[
     typer.Option(help="TOML file with the same options.  [default: joblake.toml where it exists]"),
 ]
 SkipCorrupt = Annotated[
-    bool, typer.Option(help="Leave out files that are no readable Parquet, and name them.")
+    bool,
+    typer.Option(
+        "--skip-corrupt", help="Leave out files that are no readable Parquet, and name them."
+    ),
 ]
 
 
@@ -68,9 +75,6 @@ def main() -> None:
         _fail(error.format_message(), error.exit_code)
     except JoblakeError as error:
         _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as error:
         _fail(f"cannot write the output: {error.strerror or error}", 1)
 
@@ -166,49 +170,70 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
     raise typer.Exit(0 if result.is_good else 1)
 
 
-@app.command()
+@app.command(cls=SqlCommand)
 def query(  # noqa: PLR0913 - one parameter for each documented option
     sql: Annotated[
-        str, typer.Argument(help='One select statement, such as "from jobs"; - reads stdin.')
-    ],
+        str | None,
+        typer.Argument(
+            help='One select statement, such as "from jobs"; - reads stdin, as no SQL does where '
+            "something is piped in.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="File that holds the statement.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="Value of $name in the SQL: a text, which becomes what it is compared with or "
+            "cast to ($n::int); repeatable.",
+        ),
+    ] = None,
     lake: Lake = None,
     config: Config = None,
     output_format: Annotated[
         Format | None,
         typer.Option("--format", help="[default: from --output's suffix, else table]"),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="File to write instead of stdout.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write instead of stdout.")
+    ] = None,
     skip_corrupt: SkipCorrupt = False,
 ) -> None:
     """Query the lake with SQL; read only."""
+    chosen = format_of(output) if output_format is None else output_format.value
+    statement = statement_of(sql, file)
+    parameters = parameters_of(param or ())
     from joblake.results import write_result
-
-    statement = sys.stdin.read() if sql == "-" else sql
-    with _open(config, lake, skip_corrupt=skip_corrupt) as warehouse:
-        result = warehouse.query(statement).arrow()
-    write_result(result, _chosen(output_format, output), output)
-    folder = _settings(config, lake=lake).lake
-    if not Path(folder).expanduser().exists():
-        sys.stderr.write(f"there is no lake at {folder} yet, so every view is empty\n")
-
-
-def _chosen(output_format: Format | None, output: Path | None) -> str:
-    if output_format is not None:
-        return output_format.value
-    suffix = output.suffix.removeprefix(".").lower() if output is not None else ""
-    return suffix if suffix in {str(kind) for kind in Format} else Format.table.value
-
-
-def _open(config: Path | None, lake: str | None, *, skip_corrupt: bool) -> "Warehouse":
-    from joblake.lake import Lake as LakeFolder
     from joblake.warehouse import open_warehouse
 
-    settings = _settings(config, lake=lake)
-    warehouse = open_warehouse(LakeFolder.at(settings.lake), skip_unreadable=skip_corrupt)
-    for path, reason in warehouse.skipped:
-        sys.stderr.write(f"skipped {path}: {reason}\n")
-    return warehouse
+    with (
+        _lake_to_read(_settings(config, lake=lake)) as found,
+        open_warehouse(found, skip_unreadable=skip_corrupt) as warehouse,
+    ):
+        for path, reason in warehouse.skipped:
+            sys.stderr.write(f"skipped {path}: {reason}\n")
+        write_result(warehouse.stream(statement, parameters), chosen, output)
+
+
+@contextmanager
+def _lake_to_read(settings: "Settings") -> Iterator["LakeFolder"]:
+    """The lake; in the end says where there was none, because then every view is empty."""
+    from joblake.lake import Lake as LakeFolder
+
+    lake = LakeFolder.at(settings.lake, file_mode=settings.file_mode)
+    was_there = lake.exists()
+    yield lake
+    if not was_there:
+        sys.stderr.write(
+            f"there is no lake at {settings.lake} yet, so every view is empty; "
+            "`joblake export` makes one\n"
+        )
 
 
 @app.command()
@@ -232,11 +257,10 @@ def publish(
     ] = False,
 ) -> None:
     """Write flat Parquet files and joblake.duckdb for BI tools."""
-    from joblake.lake import Lake as LakeFolder
     from joblake.publish import publish as publish_marts
 
-    settings = _settings(config, lake=lake)
-    published = publish_marts(LakeFolder.at(settings.lake, file_mode=settings.file_mode))
+    with _lake_to_read(_settings(config, lake=lake)) as found:
+        published = publish_marts(found)
     for file in published:
         sys.stderr.write(f"{file.name}: {file.rows:,} rows, {file.bytes / 1024:,.0f} KiB\n")
     if as_json:

@@ -61,15 +61,18 @@ _ANSWERS = (
         """,
     ),
     (
-        "What changed last night? (the latest six of each kind)",
+        "What happened last night?",
         """
         select
-            job_kind, job_name, coalesce(previous_status, '(new)') as was, status as is_now,
-            strftime(changed_at, '%m-%d %H:%M') as changed_at
+            job_kind,
+            coalesce(previous_status, '(new)') as was,
+            coalesce(status, '(gone)') as is_now,
+            count(*) as jobs,
+            max_by(job_name, changed_at) as for_example
         from job_status_changes
-        where observed_at = (select max(observed_at) from job_status_changes)
-        qualify row_number() over (partition by job_kind order by changed_at desc) <= 6
-        order by job_kind, changed_at
+        where run_id = (select max_by(run_id, observed_at) from job_status_changes)
+        group by all
+        order by job_kind, was = '(new)', jobs desc, is_now
         """,
     ),
 )
@@ -180,7 +183,7 @@ def _show(folder: Path) -> None:
     with open_warehouse(Lake.at(folder)) as warehouse:
         for question, sql in _ANSWERS:
             sys.stdout.write(f"\n{question}\n\n")
-            write_result(warehouse.query(sql).arrow(), "table", None)
+            write_result(warehouse.stream(sql), "table", None)
     files = list(folder.glob("**/*.parquet"))
     size = sum(file.stat().st_size for file in files)
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

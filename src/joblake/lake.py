@@ -111,6 +111,11 @@ class Lake:
             if not os.access(locks, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
+    def exists(self) -> bool:
+        """Whether anything was ever written here."""
+        with _lake_errors(self.root, "read"):
+            return self.root.exists()
+
     def partition(self, scope: Scope, month: str) -> Path:
         """The observation file of a scope and month (`2026-11`)."""
         return self.root / scope.table / scope.folder / f"month={month}" / OBSERVATIONS

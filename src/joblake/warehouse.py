@@ -30,6 +30,8 @@ from joblake.views import VIEW_SCHEMAS, View, read_macros, read_views
 
 __all__ = ["VIEW_SCHEMAS", "View", "Warehouse", "open_warehouse", "read_views"]
 
+Parameters = Sequence[Any] | Mapping[str, Any]
+
 _OBSERVATIONS = "observations"
 _SEARCH_PATH = ",".join((*VIEW_SCHEMAS, _OBSERVATIONS, "main"))
 _TYPES: Mapping[pa.DataType, str] = {
@@ -84,9 +86,10 @@ class Warehouse:
         self.connection.close()
         self._discard()
 
-    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Answer:
+    def query(self, sql: str, parameters: Parameters | None = None) -> Answer:
         """The answer to one read-only statement, in DuckDB's types.
 
+        `parameters` are the values of `$1`, `$2`, or by name those of `$name`.
         UsageError in one line when the statement is refused or wrong, UnreadableFileError when it
         needs a damaged file.
         """
@@ -97,11 +100,12 @@ class Warehouse:
         except duckdb.Error as error:
             _fail(self.connection, self._files, error)
 
-    def stream(self, sql: str) -> pa.RecordBatchReader:
+    def stream(self, sql: str, parameters: Parameters | None = None) -> pa.RecordBatchReader:
         """The same in batches, however many rows there are. Read it before the next query."""
         try:
             statement = _read_only(self.connection, sql)
-            reader = self.connection.sql(statement).to_arrow_reader(_BATCH_ROWS)
+            relation = self.connection.sql(statement, params=parameters)
+            reader = relation.to_arrow_reader(_BATCH_ROWS)
         except duckdb.Error as error:
             _fail(self.connection, self._files, error)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
@@ -231,6 +235,8 @@ def _fence(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> No
 def _read_only(connection: "duckdb.DuckDBPyConnection", sql: str) -> str:
     """The statement to run for `sql`, in which nothing but reading can hide. UsageError else."""
     statements = connection.extract_statements(sql)
+    if not statements:
+        raise UsageError(f"there is no statement in the SQL{_REFUSED}")
     if len(statements) != 1:
         raise UsageError(f"expected one statement, found {len(statements)}{_REFUSED}")
     statement = statements[0].query
@@ -301,6 +307,10 @@ def _one_line(error: Exception) -> str:
     """DuckDB's message condensed: its first line, the position, and short candidates."""
     first, *rest = str(error).strip().splitlines() or ["the query failed"]
     message = re.sub(r"^[A-Za-z ]*Error: ", "", first).rstrip("!.")
+    if "count mismatch" in message:  # DuckDB's words name a prepared statement
+        _, colon, names = message.partition("excess parameters: ")
+        told = "a value was given for a parameter that the SQL does not have"
+        return f"{told}: {names}" if colon else told
     if isinstance(error, duckdb.PermissionException):
         return f"{message}; a query can read the views of its lake only"
     for hint in rest:
