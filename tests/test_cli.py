@@ -32,7 +32,7 @@ from joblake.cli import main
 from joblake.endpoint import FixedResources, error_answer
 from joblake.lake import Scope
 
-COMMANDS = ("demo", "export", "query", "views", "endpoint")
+COMMANDS = ("demo", "export", "query", "shell", "views", "publish", "endpoint")
 SCOPE_MEMBERS = [
     "table_name",
     "account_id",

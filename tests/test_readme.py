@@ -25,7 +25,7 @@ from joblake.views import read_views
 
 CHECKOUT = Path(__file__).parents[1]
 README = CHECKOUT / "README.md"
-COMMANDS = ("demo", "export", "query", "views", "publish", "endpoint")
+COMMANDS = ("demo", "export", "query", "shell", "views", "publish", "endpoint")
 
 
 def blocks(language: str) -> list[str]:

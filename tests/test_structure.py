@@ -21,7 +21,7 @@ LAYERS = [
     ["narration"],
 ]
 EXPORTING = {"aws", "flatten", "listing", "spool", "merge", "planning", "export", "narration"}
-QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "report"}
+QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "report", "shell"}
 TOP = {"arguments", "cli", "demo", "__main__"}
 
 # The library on the left is imported by the modules on the right alone.
@@ -30,6 +30,8 @@ DOORS = {
     "prefect_dask": set(),
     "duckdb": {"merge", "publish", "warehouse"},
     "typer": {"arguments", "cli"},
+    "harlequin": {"shell"},
+    "harlequin_duckdb": {"shell"},
     "boto3": {"aws"},
     "botocore.model": {"service_model"},
     "botocore.loaders": {"service_model", "aws"},  # aws only has sessions share one

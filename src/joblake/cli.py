@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from joblake.arguments import QuietPipes, SqlCommand, format_of, parameters_of, statement_of
-from joblake.errors import JoblakeError
+from joblake.errors import JoblakeError, UsageError
 
 if TYPE_CHECKING:
     from joblake.lake import Lake as LakeFolder
@@ -234,6 +234,30 @@ def _lake_to_read(settings: "Settings") -> Iterator["LakeFolder"]:
             f"there is no lake at {settings.lake} yet, so every view is empty; "
             "`joblake export` makes one\n"
         )
+
+
+@app.command()
+def shell(
+    *,
+    lake: Lake = None,
+    config: Config = None,
+    skip_corrupt: SkipCorrupt = False,
+) -> None:
+    """Query the lake in an interactive SQL shell, harlequin; read only."""
+    from importlib.util import find_spec
+
+    if find_spec("harlequin") is None:
+        raise UsageError(
+            "the shell is harlequin, which is not installed; install joblake[shell], or in a "
+            "clone run `uv run --extra shell joblake shell`"
+        )
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the shell needs a terminal; `joblake query` does without")
+    with _lake_to_read(_settings(config, lake=lake)) as found:
+        location = str(found.root)
+    command = [sys.executable, "-m", "harlequin", "--adapter", "joblake", location]
+    sys.stderr.flush()
+    os.execv(sys.executable, [*command, "--skip-corrupt"] if skip_corrupt else command)  # noqa: S606 - our own interpreter
 
 
 @app.command()

@@ -110,6 +110,17 @@ class Warehouse:
             _fail(self.connection, self._files, error)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
 
+    def read_only(self, sql: str) -> str:
+        """The statement to run for `sql`, in which nothing but reading can hide.
+
+        For those who run it themselves; UsageError in one line when it is refused or wrong.
+        """
+        with self.connection.cursor() as cursor:  # another thread may be using the connection
+            try:
+                return _read_only(cursor, sql)
+            except duckdb.Error as error:
+                _fail(cursor, self._files, error)
+
     def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         try:
             yield from reader
