@@ -1,9 +1,11 @@
 """The nightly export as a Prefect flow: plan, one task per scope, a summary, the marts.
 
-Runs by itself (`python nightly_export.py`), on Prefect's embedded API, and under a Prefect server.
+Runs by itself (`python nightly_export.py --region us-east-1,eu-west-1`, any setting as an option),
+on Prefect's embedded API, and under a Prefect server.
 The package does the work and knows no Prefect; this file only schedules it.
 """
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -32,28 +34,31 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from joblake.export import RunResult, ScopeResult, export_scope, failed_result  # noqa: E402
 from joblake.planning import PlannedScope, Run, lake_of, plan  # noqa: E402
 from joblake.publish import publish  # noqa: E402
-from joblake.settings import load_settings  # noqa: E402
+from joblake.settings import Settings, load_settings  # noqa: E402
 
 SUMMARY_KEY = "joblake-nightly-export"
 _COLUMNS = ("scope", "outcome", "listed", "added", "changed", "vanished", "seconds", "error")
 
 
 class ScopeNotExportedError(Exception):
-    """A scope ended partial, denied or failed; its first argument is the ScopeResult."""
+    """A scope ended partial, denied or failed; its first argument are all results of its task."""
 
     @property
-    def result(self) -> ScopeResult:
-        """What became of the scope."""
+    def results(self) -> tuple[ScopeResult, ...]:
+        """What became of the scope, or of each of its memberships."""
         return self.args[0]  # type: ignore[no-any-return]  # exceptions keep their arguments untyped
 
     def __str__(self) -> str:
-        return f"{self.result.table_name}: {self.result.outcome}: {self.result.error}"
+        bad = (result for result in self.results if not result.is_good)
+        return "; ".join(f"{result.table_name}: {result.outcome}: {result.error}" for result in bad)
 
 
 def _is_worth_another_try(_task: object, _run: object, state: State[Any]) -> bool:
     """Permissions do not come back by waiting."""
     error = state.result(raise_on_failure=False)
-    return not (isinstance(error, ScopeNotExportedError) and error.result.outcome == "denied")
+    if not isinstance(error, ScopeNotExportedError):
+        return True
+    return any(not result.is_good and result.outcome != "denied" for result in error.results)
 
 
 @task(cache_policy=NO_CACHE)
@@ -68,12 +73,12 @@ def plan_run(config: str | None, options: dict[str, Any]) -> Run:
     retry_condition_fn=_is_worth_another_try,
     retry_jitter_factor=0.5,
 )
-def export_one(run: Run, planned: PlannedScope) -> ScopeResult:
-    """Export one scope; fails where its outcome is not a good one."""
-    result = export_scope(run, planned)
-    if not result.is_good:
-        raise ScopeNotExportedError(result)
-    return result
+def export_one(run: Run, planned: PlannedScope) -> tuple[ScopeResult, ...]:
+    """Export one planned scope; fails where an outcome is not a good one."""
+    results = export_scope(run, planned)
+    if not all(result.is_good for result in results):
+        raise ScopeNotExportedError(results)
+    return results
 
 
 @task(cache_policy=NO_CACHE)
@@ -104,7 +109,9 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
             {"run": unmapped(run), "planned": list(run.scopes)},
         )
         results = [
-            _result_of(planned, future) for planned, future in zip(run.scopes, futures, strict=True)
+            result
+            for planned, future in zip(run.scopes, futures, strict=True)
+            for result in _results_of(planned, future)
         ]
     whole = RunResult(run.run_id, run.observed_at, tuple(results))
     create_markdown_artifact(key=SUMMARY_KEY, markdown=summary(whole), description=run.run_id)
@@ -115,14 +122,14 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
     return Completed(message=f"{len(results)} scopes")
 
 
-def _result_of(planned: PlannedScope, future: PrefectFuture[Any]) -> ScopeResult:
+def _results_of(planned: PlannedScope, future: PrefectFuture[Any]) -> tuple[ScopeResult, ...]:
     outcome: object = future.result(raise_on_failure=False)
     if isinstance(outcome, ScopeNotExportedError):
-        return outcome.result
-    if isinstance(outcome, ScopeResult):
+        return outcome.results
+    if isinstance(outcome, tuple):
         return outcome
     # A worker that died or a run that was cancelled: nothing is known of the scope.
-    return failed_result(planned.scope, f"the task ended without a result: {outcome!r}")
+    return (failed_result(planned.scope, f"the task ended without a result: {outcome!r}"),)
 
 
 def summary(result: RunResult) -> str:
@@ -137,6 +144,19 @@ def summary(result: RunResult) -> str:
     return "\n".join(lines)
 
 
+def _options() -> dict[str, str | None]:
+    """Every setting and `config`, from options spelled as in the environment."""
+    parser = argparse.ArgumentParser(
+        description="List every scope, merge it into the lake, and publish the marts.",
+        epilog="Options are the settings, and lists have commas: --region us-east-1,eu-west-1",
+        allow_abbrev=False,
+    )
+    for name in ("config", *Settings.model_fields):
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE")
+    return vars(parser.parse_args())
+
+
 if __name__ == "__main__":
-    state = nightly_export(return_state=True)
+    options = _options()
+    state = nightly_export(options.pop("config"), options, return_state=True)
     sys.exit(0 if state.is_completed() else 1)

@@ -12,6 +12,7 @@ import sys
 import threading
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 
 import boto3
 import pyarrow.parquet as pq
@@ -31,6 +32,7 @@ from exporting import (
 from joblake.cli import main
 from joblake.endpoint import FixedResources, error_answer
 from joblake.lake import Scope
+from joblake.settings import Settings
 
 COMMANDS = ("demo", "export", "query", "shell", "views", "publish", "endpoint")
 SCOPE_MEMBERS = [
@@ -209,6 +211,57 @@ def test_a_mistake_is_one_clear_line_and_2(  # noqa: PLR0913, PLR0917 - fixtures
     assert_refused(finished, 2, message)
     assert server.calls == ()
     assert (tmp_path / "other" / "precious").exists()
+
+
+# For each setting a value that is refused before anything is asked of AWS, and with which words.
+WRONG = {
+    "lake": ("gs://bucket", "gs://bucket"),
+    "account": ("audit", "'audit' is no account"),
+    "role_arn": ("reader", "'reader' is no role ARN"),
+    "region": ("us-esat-1", "unknown region 'us-esat-1'"),
+    "table": ("jobs", "unknown table 'jobs'"),
+    "override": ("jobs.page_size=1", "unknown table 'jobs'"),
+    "membership": ("m-1", "'m-1' is not a valid membership"),
+    "filter": ("state=x", "has no parameter 'state'"),
+    "page_size": ("0", "greater than or equal to 1"),
+    "max_items": ("0", "greater than or equal to 1"),
+    "starting_token": (" ", "starting token is empty"),
+    "max_workers": ("0", "greater than or equal to 1"),
+    "max_attempts": ("0", "greater than or equal to 1"),
+    "scope_retries": ("-1", "greater than or equal to 0"),
+    "scope_retry_seconds": ("-1", "greater than or equal to 0"),
+    "resume_minutes": ("-1", "greater than or equal to 0"),
+    "mass_vanish_share": ("2", "less than or equal to 1"),
+    "store_sensitive": ("perhaps", "valid boolean"),
+    "file_mode": ("9", "octal digits"),
+}
+OF_THE_FLOW = {"scope_retries", "scope_retry_seconds"}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_an_option_a_variable_and_a_key(serve, monkeypatch, capsys, name):
+    """One value, three places: each is read, and a wrong one refused with the same words."""
+    serve()
+    value, words = WRONG[name]
+    option = f"--{name.replace('_', '-')}"
+
+    def refused(*arguments):
+        monkeypatch.setattr(sys, "argv", ["joblake", "export", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        assert (ended.value.code, shown.out) == (2, "")
+        assert words in shown.err, shown.err
+
+    if name == "store_sensitive":
+        assert joblake("export", "--no-store-sensitive", "--lake", "lake").returncode == 0
+    elif name not in OF_THE_FLOW:
+        refused(option, value)
+    (tmp := Path("joblake.toml")).write_text(f"{name} = {json.dumps(value)}\n")
+    refused()
+    tmp.unlink()
+    monkeypatch.setenv(f"JOBLAKE_{name.upper()}", value)
+    refused()
 
 
 def test_a_wrong_variable_is_named(serve):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from exporting import (
     observations,
 )
 from joblake.endpoint import EndpointServer, FixedResources, error_answer
+from joblake.settings import Settings
 
 FLOW = Path(__file__).parents[1] / "flows" / "nightly_export.py"
 SOUND, BROKEN = "us-east-1", "eu-west-1"
@@ -42,7 +44,7 @@ path, sound, broken = sys.argv[1:]
 sys.path.insert(0, os.path.dirname(path))
 from nightly_export import nightly_export
 state = nightly_export(options={"region": [sound]}, return_state=True)
-os.environ["JOBLAKE_REGION"] = broken
+sys.argv = [path, "--region", broken, "--scope-retries", "1"]
 try:
     runpy.run_path(path, run_name="__main__")
 except SystemExit as ended:
@@ -103,7 +105,6 @@ def nights(tmp_path_factory):
         environment = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         environment |= server.environment() | {
             "JOBLAKE_LAKE": str(folder / "lake"),
-            "JOBLAKE_SCOPE_RETRIES": "1",
             "JOBLAKE_SCOPE_RETRY_SECONDS": "0",
             "JOBLAKE_MAX_ATTEMPTS": "1",
             "PREFECT_HOME": str(folder / "prefect"),
@@ -188,6 +189,19 @@ def test_a_summary_is_put_on_record(nights):
     assert [cells[1] for cells in broken[2:]] == ["complete", "denied", "failed", "complete"]
     assert broken[3][-1] == "AccessDeniedException: not \\| authorized"
     assert broken[4][-1] == "OddException: not today"
+
+
+def test_every_setting_is_an_option_of_the_flow():
+    """Run by itself, the flow takes what the environment takes, the retries of scopes too."""
+    shown = subprocess.run(
+        [sys.executable, str(FLOW), "--help"],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    ).stdout
+    options = set(re.findall(r"(?m)^  (--[a-z-]+) VALUE", shown))
+    assert options == {f"--{name.replace('_', '-')}" for name in ("config", *Settings.model_fields)}
 
 
 def test_the_process_ends_quietly(nights):

@@ -19,7 +19,7 @@ from joblake.catalog import SOURCES, memberships_operation
 from joblake.endpoint import EndpointServer, World
 from joblake.export import export
 from joblake.lake import Lake
-from joblake.planning import plan
+from joblake.planning import plan, query_of
 from joblake.settings import Settings, load_settings
 from joblake.views import read_views
 
@@ -150,6 +150,13 @@ def test_configuration_is_valid() -> None:
     assert isinstance(settings, Settings)
     assert settings.max_workers == 8
     assert not settings.store_sensitive
+    profiles = [(account.profile, account.role_arn is not None) for account in settings.accounts]
+    assert profiles == [(None, False), ("research", False), (None, True), ("audit", True)]
+    batches = query_of(SOURCES["model_invocation_jobs"], settings)
+    assert (batches.page_size, batches.parameters["submitTimeAfter"]) == (
+        500,
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 def test_policy_allows_what_is_called() -> None:

@@ -194,9 +194,9 @@ def test_an_answer_with_a_roles_credentials_is_never_quoted(service, lake, capfd
     service.switch.faults = [
         lambda call, _: sts_xml(assumed(end)) if call.operation == "AssumeRole" else None
     ]
-    result = run_export(lake, role_arn=(ROLE,), max_attempts=1)
+    result = run_export(lake, account=("default", f"role_arn={ROLE}"), max_attempts=1)
     said = capfd.readouterr()
-    assert [scope.outcome for scope in result.scopes] == ["denied"]
+    assert [scope.outcome for scope in result.scopes] == ["complete", "denied"]
     assert leaks(said.out + said.err + repr(result) + repr(listing_rows(lake))) == []
 
 
@@ -356,10 +356,9 @@ def test_memberships_that_are_none_stop_no_other(service, tmp_path, lake):
         by_membership.setdefault(scope.membership_identifier, []).append(scope)
     (sound,) = by_membership[MEMBERSHIP]
     assert (sound.outcome, sound.listed) == ("complete", 1)
-    refused = by_membership[None]
-    assert {scope.outcome for scope in refused} == {"failed"}
-    assert all("is not a valid membership" in scope.error for scope in refused)
-    assert len(refused) >= len(HOSTILE)
+    (refused,) = by_membership[None]
+    assert refused.outcome == "failed"
+    assert f"is not a valid membership (and {len(ids) - 1} more)" in refused.error
     assert not result.is_good
     assert [entry.name for entry in tmp_path.iterdir()] == ["lake"]
     folders = {path.name for path in lake.rglob("membership=*")}

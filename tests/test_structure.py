@@ -13,23 +13,25 @@ PACKAGE = ROOT / "src" / "joblake"
 
 # Each module of a row may import those of the rows above it, and of its own row those before it.
 LAYERS = [
-    ["errors", "service_model", "bundled"],
+    ["errors", "service_model", "bundled", "words"],
     ["catalog", "schema", "lake", "settings", "views"],
     ["flatten", "spool", "listing", "merge", "aws"],
     ["planning"],
+    ["memberships"],
     ["export"],
     ["narration"],
 ]
-EXPORTING = {"aws", "flatten", "listing", "spool", "merge", "planning", "export", "narration"}
+EXPORTING = {"aws", "flatten", "listing", "spool", "merge", "planning", "memberships"}
+EXPORTING |= {"export", "narration"}
 QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "report", "shell"}
-TOP = {"arguments", "cli", "demo", "__main__"}
+TOP = {"arguments", "cli", "options", "demo", "__main__"}
 
 # The library on the left is imported by the modules on the right alone.
 DOORS = {
     "prefect": set(),
     "prefect_dask": set(),
     "duckdb": {"merge", "publish", "warehouse"},
-    "typer": {"arguments", "cli"},
+    "typer": {"arguments", "cli", "options"},
     "harlequin": {"shell"},
     "harlequin_duckdb": {"shell"},
     "boto3": {"aws"},

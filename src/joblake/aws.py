@@ -7,9 +7,9 @@ time limits are pinned here, in one place: botocore repeats calls, nothing else 
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from typing import Any
 
 import boto3
@@ -25,8 +25,9 @@ from joblake.errors import CredentialsError, JoblakeError, UsageError
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 
+HOME_REGION = "us-east-1"
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/\S+")
+_ROLE_ACCOUNT = re.compile(r"arn:[^:]+:iam::([0-9]{12}):role/")
 _DENIED_CODES = frozenset(
     {
         "AccessDenied",
@@ -52,6 +53,14 @@ _REGION_REFUSED_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
+_WITHOUT_CREDENTIALS = (
+    boto_errors.CredentialRetrievalError,
+    boto_errors.LoginError,
+    boto_errors.NoCredentialsError,
+    boto_errors.PartialCredentialsError,
+    boto_errors.SSOError,  # nobody has signed in, or too long ago
+    boto_errors.TokenRetrievalError,
+)
 _UNREACHABLE = (boto_errors.EndpointConnectionError, boto_errors.ConnectTimeoutError)
 _MESSAGE_LENGTH = 300
 _SECRETS = (
@@ -64,65 +73,76 @@ _SECRETS = (
 
 
 @dataclass(frozen=True)
-class Access:
-    """How to reach one account: the default credentials, or a role assumed with them."""
+class Credentials:
+    """Whose credentials to use: the default ones or a profile's, and a role assumed with them."""
 
-    account_id: str
+    profile: str | None = None
     role_arn: str | None = None
+    external_id: str | None = None
+    session_name: str = "joblake"
+
+    @property
+    def base(self) -> "Credentials":
+        """What the role is assumed with; the same where there is no role."""
+        return Credentials(self.profile)
+
+    def __str__(self) -> str:
+        if self.role_arn is not None:
+            return f"role {self.role_arn}"
+        return "default credentials" if self.profile is None else f"profile {self.profile}"
+
+
+DEFAULT = Credentials()
+"""What boto3 finds by itself."""
 
 
 class Connections:
-    """Clients for one run. `max_attempts` is how often botocore sends one request at most."""
+    """Clients for one run. `max_attempts` is how often botocore sends one request at most.
 
-    def __init__(self, *, max_attempts: int) -> None:
-        self._lock = threading.Lock()  # boto3 sessions are not safe across threads
+    `fallback_region` is where STS is asked by credentials that have no region of their own.
+    """
+
+    def __init__(self, *, max_attempts: int, fallback_region: str = HOME_REGION) -> None:
+        self._lock = threading.RLock()  # boto3 sessions are not safe across threads
+        self._fallback_region = fallback_region
         self._config = Config(
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
             retries={"mode": "standard", "total_max_attempts": max_attempts},
             user_agent_extra="joblake",
         )
-        self._role_sessions: dict[str, boto3.Session] = {}
+        self._sessions: dict[Credentials, boto3.Session] = {}
 
-    @cached_property
-    def _default_session(self) -> boto3.Session:
-        try:
-            core = _core_session()
-            if core.get_config_variable("region") is None:
-                # boto3 reads AWS_DEFAULT_REGION alone, unlike every other AWS SDK.
-                core.set_config_variable("region", os.environ.get("AWS_REGION"))
-            return boto3.Session(botocore_session=core)
-        except boto_errors.BotoCoreError as error:
-            raise CredentialsError(f"AWS configuration: {describe(error)}") from error
-
-    def default_region(self) -> str:
+    def default_region(self, credentials: Credentials = DEFAULT) -> str:
         """The region of the environment or profile; UsageError where there is none."""
-        region = self._default_session.region_name
+        region = self._session(credentials.base).region_name
         if not region:
             raise UsageError("no region: give --region or set AWS_REGION")
         return str(region)
 
-    def partition_regions(self) -> frozenset[str]:
-        """The regions of the partition that the default region is in: patterns mean these."""
-        region_name = self._default_session.region_name or "us-east-1"
-        partition = self._default_session.get_partition_for_region(region_name)
-        regions = self._default_session.get_available_regions("sts", partition)
-        return known_regions().intersection(regions)
+    def regions(self, service: str, credentials: Credentials = DEFAULT) -> frozenset[str]:
+        """The regions that `all` means: of the credentials' partition, with the service."""
+        session = self._session(credentials.base)
+        if credentials.role_arn is not None:
+            partition = credentials.role_arn.split(":")[1]
+        else:
+            partition = session.get_partition_for_region(self._sts_regions(credentials)[0])
+        return service_regions(service).intersection(
+            session.get_available_regions("sts", partition)
+        )
 
-    def identify(self, role_arn: str | None, region_name: str) -> Access:
-        """The account behind the default credentials or behind a role.
+    def account_of(self, credentials: Credentials) -> str:
+        """The account that the credentials belong to, as STS says.
 
-        Roles name their account, so they are tried only when a listing needs them.
-        CredentialsError when STS does not accept the default credentials, or answers oddly.
+        CredentialsError when STS does not accept them, or answers oddly.
         """
-        if role_arn is not None:
-            return Access(account_of_role(role_arn), role_arn)
         try:
-            answer = self._ask_sts(region_name, None)
+            answer = self._ask_sts(credentials)
         except Exception as error:  # odd answers raise errors of many classes
             raise CredentialsError(
-                f"AWS STS does not say whose credentials these are: {describe(error)}; check the "
-                "profile or environment, or try `joblake demo`, which needs none"
+                f"AWS STS does not say whose credentials these are ({credentials}): "
+                f"{describe(error)}; check the profile, role or environment, or try "
+                "`joblake demo`, which needs none"
             ) from error
         account_id = str(answer.get("Account"))
         if _ACCOUNT_ID.fullmatch(account_id) is None:
@@ -130,50 +150,102 @@ class Connections:
                 f"AWS names {account_id[:40]!r} as the account of the credentials, which is no "
                 "account; check the endpoint that AWS_ENDPOINT_URL_STS names"
             )
-        return Access(account_id)
+        return account_id
 
-    def are_accepted(self, region_name: str, role_arn: str | None) -> bool:
+    def written_account(self, credentials: Credentials) -> str | None:
+        """The account that the user's AWS configuration names for a profile; None where none."""
+        written = self._session(credentials.base)._session.get_scoped_config()  # noqa: SLF001 - boto3 has no other door
+        role = _ROLE_ACCOUNT.match(str(written.get("role_arn")))
+        named = role.group(1) if role else str(written.get("sso_account_id"))
+        return named if _ACCOUNT_ID.fullmatch(named) else None
+
+    def are_accepted(self, credentials: Credentials) -> bool:
         """Whether STS still accepts the credentials."""
         try:
-            self._ask_sts(region_name, role_arn)
+            self._ask_sts(credentials)
         except Exception:  # noqa: BLE001 - whatever the reason: they are not known to be good
             return False
         return True
 
-    def _ask_sts(self, region_name: str, role_arn: str | None) -> Any:
-        # The default region goes first: a listed region may not be opted in, and STS there
-        # refuses the best of credentials.
-        region_name = self._default_session.region_name or region_name
-        return self.client("sts", region_name, role_arn).get_caller_identity()
-
-    def client(self, service: str, region_name: str, role_arn: str | None) -> Any:
+    def client(self, service: str, region_name: str, credentials: Credentials = DEFAULT) -> Any:
         """A client of its own for one scope: its event handlers touch no other."""
+        session = self._session(credentials)
         with self._lock:
-            session = self._session(role_arn, region_name)
             return session.client(service, region_name=region_name, config=self._config)
 
-    def _session(self, role_arn: str | None, region_name: str) -> boto3.Session:
-        if role_arn is None:
-            return self._default_session
-        if role_arn not in self._role_sessions:
-            region_name = self._default_session.region_name or region_name
-            sts = self._default_session.client("sts", region_name, config=self._config)
-            core = _core_session()
-            assume = create_assume_role_refresher(
-                sts, {"RoleArn": role_arn, "RoleSessionName": "joblake"}
-            )
-            core._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 - botocore has no other door
-                method="assume-role", refresh_using=partial(_without_quotation, assume)
-            )
-            self._role_sessions[role_arn] = boto3.Session(
-                botocore_session=core, region_name=region_name
-            )
-        return self._role_sessions[role_arn]
+    def _ask_sts(self, credentials: Credentials) -> Any:
+        clients = [
+            self.client("sts", region, credentials) for region in self._sts_regions(credentials)
+        ]
+        return _first_accepted([client.get_caller_identity for client in clients])
+
+    def _sts_regions(self, credentials: Credentials) -> list[str]:
+        """Where to ask STS, in order.
+
+        STS of a region that is not opted in refuses the best of credentials, so that a listed
+        region is never asked, and the partition's first region has the last word.
+        """
+        session = self._session(credentials.base)
+        region = str(session.region_name or self._fallback_region)
+        try:
+            home = _home_regions().get(session.get_partition_for_region(region), region)
+        except boto_errors.UnknownRegionError:
+            home = region
+        return list(dict.fromkeys((region, home)))
+
+    def _session(self, credentials: Credentials) -> boto3.Session:
+        with self._lock:
+            if credentials not in self._sessions:
+                is_base = credentials.role_arn is None
+                made = (
+                    self._base_session(credentials) if is_base else self._role_session(credentials)
+                )
+                self._sessions[credentials] = made
+            return self._sessions[credentials]
+
+    def _base_session(self, credentials: Credentials) -> boto3.Session:
+        try:
+            core = _core_session(credentials.profile)
+            if core.get_config_variable("region") is None:
+                # boto3 reads AWS_DEFAULT_REGION alone, unlike every other AWS SDK.
+                core.set_config_variable("region", os.environ.get("AWS_REGION"))
+            return boto3.Session(botocore_session=core)
+        except boto_errors.BotoCoreError as error:
+            raise CredentialsError(f"AWS configuration: {describe(error)}") from error
+
+    def _role_session(self, credentials: Credentials) -> boto3.Session:
+        """A session of an assumed role, which is assumed again whenever its time runs out."""
+        wanted = {
+            "RoleArn": credentials.role_arn,
+            "RoleSessionName": credentials.session_name,
+            "ExternalId": credentials.external_id,
+        }
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        refreshers = [
+            create_assume_role_refresher(self.client("sts", region, credentials.base), wanted)
+            for region in self._sts_regions(credentials)
+        ]
+        core = _core_session(credentials.profile)
+        core._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 - botocore has no other door
+            method="assume-role", refresh_using=partial(_without_quotation, refreshers)
+        )
+        return boto3.Session(botocore_session=core, region_name=self._fallback_region)
 
 
-def _core_session() -> botocore.session.Session:
+def _first_accepted(attempts: Sequence[Callable[[], Any]]) -> Any:
+    """The first answer of STS that is no refusal of the region it was asked in."""
+    for attempt in attempts[:-1]:
+        try:
+            return attempt()
+        except boto_errors.ClientError as error:
+            if error_words(error)[0] not in _REGION_REFUSED_CODES:
+                raise
+    return attempts[-1]()
+
+
+def _core_session(profile: str | None = None) -> botocore.session.Session:
     """A session of its own over the data files that every session of the process shares."""
-    core = botocore.session.Session()
+    core = botocore.session.Session(profile=profile)
     try:
         data_path = core.get_config_variable("data_path")
     except boto_errors.BotoCoreError as error:  # a profile that does not exist, a broken file
@@ -188,40 +260,26 @@ def _loader(data_path: str | None) -> Loader:
     return create_loader(data_path)
 
 
-def _without_quotation(assume: Callable[[], Any]) -> Any:
+def _without_quotation(refreshers: Sequence[Callable[[], Any]]) -> Any:
     """Assume a role; botocore logs what fails here, and some errors quote the whole answer."""
     try:
-        return assume()
+        return _first_accepted(refreshers)
     except ResponseParserError as error:
         raise boto_errors.CredentialRetrievalError(
             provider="assume-role", error_msg=describe(error)
         ) from None
 
 
-def account_of_role(role_arn: str) -> str:
-    """The account that a role belongs to; UsageError for what is no role ARN."""
-    match = _ROLE_ARN.fullmatch(role_arn)
-    if match is None:
-        raise UsageError(
-            f"{role_arn!r} is no role ARN; expected arn:aws:iam::123456789012:role/NAME"
-        )
-    return match.group(1)
-
-
 @cache
 def known_regions() -> frozenset[str]:
     """Every region of every partition that botocore knows."""
-    session = _core_session()
-    return frozenset(
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("sts", partition)
-        if region.rsplit("-", 1)[-1].isdigit()  # STS also has a global pseudo-region
-    )
+    # STS also has a global pseudo-region.
+    return frozenset(r for r in service_regions("sts") if r.rsplit("-", 1)[-1].isdigit())
 
 
 @cache
-def _service_regions(service: str) -> frozenset[str]:
+def service_regions(service: str) -> frozenset[str]:
+    """Every region of every partition where botocore knows the service."""
     session = _core_session()
     # botocore lists no region for Clean Rooms ML; it is offered where Clean Rooms is.
     service = "cleanrooms" if service == "cleanroomsml" else service
@@ -230,6 +288,16 @@ def _service_regions(service: str) -> frozenset[str]:
         for partition in session.get_available_partitions()
         for region in session.get_available_regions(service, partition)
     )
+
+
+@cache
+def _home_regions() -> dict[str, str]:
+    """The region of each partition that is there without being opted in."""
+    data = _core_session().get_component("data_loader").load_data("partitions")
+    return {
+        partition["id"]: partition["outputs"]["implicitGlobalRegion"]
+        for partition in data["partitions"]
+    }
 
 
 def outcome_of(
@@ -248,9 +316,9 @@ def outcome_of(
             return "denied"
         unknown = "UnknownOperation" in code or message.startswith("Unknown operation")
         return "unsupported" if unknown else "failed"
-    if isinstance(error, boto_errors.NoCredentialsError | boto_errors.CredentialRetrievalError):
+    if isinstance(error, _WITHOUT_CREDENTIALS):
         return "denied"
-    if isinstance(error, _UNREACHABLE) and region_name not in _service_regions(service):
+    if isinstance(error, _UNREACHABLE) and region_name not in service_regions(service):
         return "unsupported"
     return "failed"
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from joblake import options
 from joblake.arguments import QuietPipes, SqlCommand, format_of, parameters_of, statement_of
 from joblake.errors import JoblakeError, UsageError
 
@@ -48,13 +49,6 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
-Lake = Annotated[
-    str | None, typer.Option(help="Folder of the lake.  [env: JOBLAKE_LAKE; default: data/lake]")
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(help="TOML file with the same options.  [default: joblake.toml where it exists]"),
-]
 SkipCorrupt = Annotated[
     bool,
     typer.Option(
@@ -84,10 +78,10 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _settings(config: Path | None, **options: Any) -> "Settings":
+def _settings(config: Path | None, **given: Any) -> "Settings":
     from joblake.settings import load_settings
 
-    return load_settings(config, **options)
+    return load_settings(config, **given)
 
 
 @app.command()
@@ -104,37 +98,24 @@ def demo(
 @app.command()
 def export(  # noqa: PLR0913 - one parameter for each documented option
     *,
-    lake: Lake = None,
-    config: Config = None,
-    table: Annotated[
-        list[str] | None, typer.Option(help="Table to export; repeatable.  [default: all four]")
-    ] = None,
-    region: Annotated[
-        list[str] | None,
-        typer.Option(help="Region, or a pattern such as us-*; repeatable.  [default: AWS_REGION]"),
-    ] = None,
-    role_arn: Annotated[
-        list[str] | None, typer.Option(help="Role to assume, one for each account; repeatable.")
-    ] = None,
-    membership: Annotated[
-        list[str] | None,
-        typer.Option(help="Clean Rooms membership; repeatable.  [default: all active ones]"),
-    ] = None,
-    filters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filter",
-            metavar="NAME=VALUE",
-            help="Request parameter of the operation, such as statusEquals=Completed; repeatable.",
-        ),
-    ] = None,
-    page_size: Annotated[
-        int | None, typer.Option(help="Items per request.  [default: the operation's maximum]")
-    ] = None,
-    max_items: Annotated[int | None, typer.Option(help="Stop after so many items.")] = None,
-    starting_token: Annotated[
-        str | None, typer.Option(help="Go on where --max-items stopped.")
-    ] = None,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    account: options.Account = None,
+    role_arn: options.RoleArn = None,
+    region: options.Region = None,
+    table: options.Table = None,
+    override: options.Override = None,
+    membership: options.Membership = None,
+    filters: options.Filter = None,
+    page_size: options.PageSize = None,
+    max_items: options.MaxItems = None,
+    starting_token: options.StartingToken = None,
+    max_workers: options.MaxWorkers = None,
+    max_attempts: options.MaxAttempts = None,
+    resume_minutes: options.ResumeMinutes = None,
+    mass_vanish_share: options.MassVanishShare = None,
+    store_sensitive: options.StoreSensitive = None,
+    file_mode: options.FileMode = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run as one JSON object.")
     ] = False,
@@ -147,19 +128,27 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
     settings = _settings(
         config,
         lake=lake,
-        table=table,
-        region=region,
+        account=account,
         role_arn=role_arn,
+        region=region,
+        table=table,
+        override=override,
         membership=membership,
         filter=filters,
         page_size=page_size,
         max_items=max_items,
         starting_token=starting_token,
+        max_workers=max_workers,
+        max_attempts=max_attempts,
+        resume_minutes=resume_minutes,
+        mass_vanish_share=mass_vanish_share,
+        store_sensitive=store_sensitive,
+        file_mode=file_mode,
     )
     run = plan(settings)
     try:
         with narrating(run) as narration:
-            result = export_run(run, on_page=narration.page, on_result=narration.result)
+            result = export_run(run, on_page=narration.page, on_results=narration.results)
             narration.total(result)
     except KeyboardInterrupt:
         # Not sys.exit, which would wait for every listing that still runs: the lake and the kept
@@ -194,8 +183,8 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
             "cast to ($n::int); repeatable.",
         ),
     ] = None,
-    lake: Lake = None,
-    config: Config = None,
+    lake: options.Lake = None,
+    config: options.Config = None,
     output_format: Annotated[
         Format | None,
         typer.Option("--format", help="[default: from --output's suffix, else table]"),
@@ -239,8 +228,8 @@ def _lake_to_read(settings: "Settings") -> Iterator["LakeFolder"]:
 @app.command()
 def shell(
     *,
-    lake: Lake = None,
-    config: Config = None,
+    lake: options.Lake = None,
+    config: options.Config = None,
     skip_corrupt: SkipCorrupt = False,
 ) -> None:
     """Query the lake in an interactive SQL shell, harlequin; read only."""
@@ -274,8 +263,8 @@ def views() -> None:
 @app.command()
 def publish(
     *,
-    lake: Lake = None,
-    config: Config = None,
+    lake: options.Lake = None,
+    config: options.Config = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the files as one JSON array.")
     ] = False,

@@ -5,23 +5,27 @@ its outcome and never stops another.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
+from itertools import chain
+from threading import Lock
 from typing import Any
 
 from joblake.aws import Connections, describe, outcome_of
 from joblake.catalog import source_named
 from joblake.lake import Lake, Scope
 from joblake.listing import Listing, Pager, Position, Query, run_listing
+from joblake.memberships import Discovery, discover
 from joblake.merge import Listed, Merged, commit_listing, merge, scope_past
 from joblake.planning import (
     MEMBERSHIP_PARAMETER,
     Clock,
     PlannedScope,
     Run,
+    connections_of,
     lake_of,
     query_of,
     utc_now,
@@ -32,6 +36,9 @@ from joblake.spool import Spool
 GOOD_OUTCOMES = frozenset({"complete", "filtered", "unsupported"})
 
 OnPage = Callable[[Scope, int], None]
+
+_sharing = Lock()
+_shared: dict[str, Connections] = {}
 
 
 @dataclass(frozen=True)
@@ -100,23 +107,24 @@ def export(
     *,
     clock: Clock = utc_now,
     on_page: OnPage = lambda _scope, _rows: None,
-    on_result: Callable[[ScopeResult], None] = lambda _result: None,
+    on_results: Callable[[Sequence[ScopeResult]], None] = lambda _results: None,
 ) -> RunResult:
     """Export every scope of a run, `max_workers` at once.
 
-    `on_page` hears the rows of each page as it arrives, `on_result` each finished scope; both may
-    be called from several threads. A KeyboardInterrupt does not wait for the scopes that run.
+    `on_page` hears the rows of each page as it arrives, `on_results` what each planned scope came
+    to; both may be called from several threads. A KeyboardInterrupt does not wait for the
+    scopes that run.
     """
 
-    def one(planned: PlannedScope) -> ScopeResult:
-        result = export_scope(run, planned, clock=clock, on_page=on_page)
-        on_result(result)
-        return result
+    def one(planned: PlannedScope) -> tuple[ScopeResult, ...]:
+        results = export_scope(run, planned, clock=clock, on_page=on_page)
+        on_results(results)
+        return results
 
     workers = max(1, min(run.settings.max_workers, len(run.scopes)))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="joblake")
     try:
-        results = tuple(pool.map(one, run.scopes))
+        results = tuple(chain.from_iterable(pool.map(one, run.scopes)))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return RunResult(run.run_id, run.observed_at, results)
@@ -128,17 +136,29 @@ def export_scope(
     *,
     clock: Clock = utc_now,
     on_page: OnPage = lambda _scope, _rows: None,
-) -> ScopeResult:
-    """List one scope, merge it into the lake and put the listing on record.
+) -> tuple[ScopeResult, ...]:
+    """List one planned scope, merge it into the lake and put the listing on record.
 
-    Never raises for what can go wrong with a scope: the outcome and error of the result say it.
+    One result, or one for each membership where these are to be discovered. Never raises for what
+    can go wrong with a scope: the outcome and error of the result say it.
     """
-    try:
-        lake = lake_of(run.settings)
-        with lake.locked(planned.scope):
-            return _ScopeExport(run, planned, lake, clock, on_page).result()
-    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-        return failed_result(planned.scope, describe(error))
+
+    def one(scope: PlannedScope, discovery: Discovery | None = None) -> ScopeResult:
+        try:
+            lake = lake_of(run.settings)
+            with lake.locked(scope.scope):
+                return _ScopeExport(run, scope, lake, clock, on_page).result(discovery)
+        except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
+            return failed_result(scope.scope, describe(error))
+
+    if not planned.needs_discovery:
+        return (one(planned),)
+    found = discover(_connections(run), planned)
+    results = [one(member) for member in found.members]
+    if found.error is not None or not found.members:
+        # Looked and found none is a complete listing of nothing: it goes on record too.
+        results.append(one(planned, found))
+    return tuple(results)
 
 
 def failed_result(scope: Scope, error: str) -> ScopeResult:
@@ -146,11 +166,13 @@ def failed_result(scope: Scope, error: str) -> ScopeResult:
     return _result(scope, outcome="failed", error=error)
 
 
-@lru_cache(maxsize=1)
-def _connections(run_id: str, max_attempts: int) -> Connections:
-    """One set of sessions for all scopes that a process exports of a run."""
-    del run_id  # a key only: the next run reads the environment anew
-    return Connections(max_attempts=max_attempts)
+def _connections(run: Run) -> Connections:
+    """One set of clients for all scopes that this process exports of a run."""
+    with _sharing:
+        if run.run_id not in _shared:
+            _shared.clear()  # the next run reads the environment anew
+            _shared[run.run_id] = connections_of(run.settings)
+        return _shared[run.run_id]
 
 
 class _ScopeExport:
@@ -170,11 +192,12 @@ class _ScopeExport:
         schema = listed_schema(self._source.operation)
         self._spool = Spool(lake.spool(self._scope), schema, file_mode=lake.file_mode)
 
-    def result(self) -> ScopeResult:
+    def result(self, discovery: Discovery | None) -> ScopeResult:
+        """List and commit; of a `discovery` that found nothing to list, commit how it ended."""
         started_at = self._clock()
-        if self._planned.outcome is not None:
+        if discovery is not None:
             blank = Listing(pages=0, requests=0, odd_values=0)
-            outcome, error = self._planned.outcome, self._planned.error
+            outcome, error = discovery.outcome, discovery.error
             return self._committed(started_at, blank, Merged(0, 0, 0, 0), outcome, error)
         listing, outcome, error = self._list(started_at)
         try:
@@ -215,10 +238,10 @@ class _ScopeExport:
         operation = self._source.operation
         settings = self._run.settings
         pager: Pager | None = None
-        connections = _connections(self._run.run_id, settings.max_attempts)
-        region_name, role_arn = self._scope.region_name, self._planned.role_arn
+        connections = _connections(self._run)
+        region_name, credentials = self._scope.region_name, self._planned.credentials
         try:
-            client = connections.client(operation.client, region_name, role_arn)
+            client = connections.client(operation.client, region_name, credentials)
             pager = Pager(
                 client,
                 operation,
@@ -239,7 +262,7 @@ class _ScopeExport:
                 error,
                 service=operation.client,
                 region_name=region_name,
-                are_accepted=partial(connections.are_accepted, region_name, role_arn),
+                are_accepted=partial(connections.are_accepted, credentials),
             )
             text = describe(error, hidden=token)
             return listing, "partial" if listing.pages else outcome, text

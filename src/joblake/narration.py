@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
@@ -37,12 +37,12 @@ class Narration:
             if self._progress is not None:
                 self._progress.update(self._task, rows=self._rows, pages=self._pages)
 
-    def result(self, result: ScopeResult) -> None:
-        """A scope is finished."""
-        line = sentence(result)
+    def results(self, results: Sequence[ScopeResult]) -> None:
+        """A planned scope is finished, and has come to these."""
         with self._lock:
             self._finished += 1
-            self._say(line)
+            for result in results:
+                self._say(sentence(result))
             if self._progress is not None:
                 self._progress.advance(self._task)
 

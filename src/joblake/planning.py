@@ -1,25 +1,24 @@
-"""Plan a run: check its settings, ask STS who we are, and name the scopes.
+"""Plan a run: check its settings, ask STS whose the accounts are, and name the scopes.
 
-Nothing is listed here but memberships, which are what the scopes of Clean Rooms ML are made of.
+Scopes are accounts x regions x tables, less what a region cannot offer. Nothing is listed here.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from functools import partial
 
-from joblake.aws import Access, Connections, account_of_role, describe, known_regions, outcome_of
-from joblake.catalog import SOURCES, Source, memberships_operation, source_named
-from joblake.errors import UsageError
+from joblake.aws import DEFAULT, HOME_REGION, Connections, Credentials, known_regions
+from joblake.catalog import Source, source_named
+from joblake.errors import CredentialsError, UsageError
 from joblake.lake import Lake, Scope
-from joblake.listing import Pager, Position, Query, decode_position
-from joblake.service_model import ParameterValue, convert_parameter
-from joblake.settings import Settings
+from joblake.listing import Position, Query, decode_position
+from joblake.service_model import convert_parameter
+from joblake.settings import Account, Settings, account_of_role
 
+ALL_REGIONS = "all"
 MEMBERSHIP_PARAMETER = "membershipIdentifier"
-_ACTIVE_MEMBERSHIPS: Mapping[str, ParameterValue] = {"status": "ACTIVE"}
 
 Clock = Callable[[], datetime]
 
@@ -31,12 +30,24 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class PlannedScope:
-    """A scope and how to reach it; `outcome` and `error` are set where planning already failed."""
+    """A scope and whose credentials reach it.
+
+    One that needs a membership and has none stands for every active membership of its place: the
+    export discovers them.
+    """
 
     scope: Scope
-    role_arn: str | None = None
-    outcome: str | None = None
-    error: str | None = None
+    credentials: Credentials = DEFAULT
+
+    @property
+    def needs_discovery(self) -> bool:
+        """Whether its memberships are yet to be found."""
+        needs_membership = source_named(self.scope.table).needs_membership
+        return needs_membership and self.scope.membership_identifier is None
+
+    def of_membership(self, membership: str) -> "PlannedScope":
+        """The scope of one membership; UsageError where its name is none."""
+        return replace(self, scope=replace(self.scope, membership_identifier=membership))
 
 
 @dataclass(frozen=True)
@@ -50,33 +61,26 @@ class Run:
 
 
 def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
-    """Check every setting, ask STS who we are, discover memberships, and name the scopes.
+    """Check every setting, ask STS whose the accounts are, and name the scopes.
 
-    UsageError for settings that cannot work, CredentialsError when nothing can be listed,
-    LakeError when the lake cannot be one.
+    They come table by table, so that neighbours are of different places as far as can be.
+    UsageError for settings that cannot work, CredentialsError when no account can be listed or one
+    cannot be named, LakeError when the lake cannot be one.
     """
-    sources = [source_named(table) for table in settings.table or SOURCES]
     lake_of(settings)
-    for source in sources:
-        query_of(source, settings)
-    memberships = _given_memberships(settings)
-    if len(settings.role_arn) > len({account_of_role(role_arn) for role_arn in settings.role_arn}):
-        raise UsageError("two of the roles are of one account; name one role for each account")
-    connections = Connections(max_attempts=settings.max_attempts)
-    regions = _regions(settings, connections)
-    roles: Sequence[str | None] = settings.role_arn or (None,)
-    scopes: list[PlannedScope] = []
-    for role in roles:
-        access = connections.identify(role, regions[0])
-        for region_name in regions:
-            scopes += _place_scopes(connections, access, region_name, sources, memberships)
-    if len(scopes) > 1 and any(
-        query_of(source, settings).start != Position() for source in sources
-    ):
-        raise UsageError(
-            "a starting token belongs to one listing; choose it with --table, --region and "
-            "--membership"
-        )
+    tables = _checked_tables(settings)
+    connections = connections_of(settings)
+    accounts = _identified(settings, connections)
+    scopes = [
+        planned
+        for table in tables
+        for account_id, account in accounts.items()
+        if table in settings.tables_of(account)
+        for planned in _places(settings, connections, source_named(table), account_id, account)
+    ]
+    if not scopes:
+        raise UsageError("none of the regions offers any of the tables: there is nothing to list")
+    _require_one_start(settings, scopes)
     lake_of(settings).prepare()
     return Run(str(uuid.uuid4()), clock(), settings, tuple(dict.fromkeys(scopes)))
 
@@ -86,85 +90,148 @@ def lake_of(settings: Settings) -> Lake:
     return Lake.at(settings.lake, file_mode=settings.file_mode)
 
 
-def _regions(settings: Settings, connections: Connections) -> list[str]:
-    if not settings.region:
-        return [connections.default_region()]
-    regions: list[str] = []
-    for pattern in settings.region:
-        known = known_regions() if pattern in known_regions() else connections.partition_regions()
-        found = sorted(region for region in known if fnmatchcase(region, pattern))
-        if not found:
-            raise UsageError(
-                f"unknown region {pattern!r}; botocore knows names such as us-east-1 "
-                "(a newer boto3 may know more)"
+def connections_of(settings: Settings) -> Connections:
+    """Clients as the settings want them, for one run."""
+    patterns = [*settings.region, *(r for account in settings.account for r in account.region)]
+    named = [region for region in patterns if region in known_regions()]
+    return Connections(
+        max_attempts=settings.max_attempts, fallback_region=named[0] if named else HOME_REGION
+    )
+
+
+def credentials_of(account: Account) -> Credentials:
+    """Whose credentials reach an account."""
+    return Credentials(account.profile, account.role_arn, account.external_id, account.session_name)
+
+
+def _checked_tables(settings: Settings) -> list[str]:
+    """The tables of a run, after everything that can be checked without asking anybody."""
+    tables = list(dict.fromkeys(t for a in settings.accounts for t in settings.tables_of(a)))
+    for table in tables:
+        query_of(source_named(table), settings)
+    for account in settings.accounts:
+        for table in tables:
+            for pattern in settings.regions_of(account, table):
+                _require_known(pattern)
+            for membership in _given_memberships(settings, account, source_named(table)):
+                Scope(table, "000000000000", HOME_REGION, membership)
+    roles = [account.role_arn for account in settings.accounts if account.role_arn is not None]
+    if len(roles) > len(set(map(account_of_role, roles))):
+        raise UsageError("two of the roles are of one account; name one role for each account")
+    return tables
+
+
+def _require_known(pattern: str) -> None:
+    if pattern != ALL_REGIONS and not any(fnmatchcase(r, pattern) for r in known_regions()):
+        raise UsageError(
+            f"unknown region {pattern!r}; botocore knows names such as us-east-1 "
+            "(a newer boto3 may know more)"
+        )
+
+
+def _identified(settings: Settings, connections: Connections) -> dict[str, Account]:
+    """The accounts by their ids.
+
+    A role names its account and is tried only when a listing needs it, unless nothing else shows
+    that there is anything to list. Other credentials are asked whose they are; where that fails,
+    the account must be known from the settings or the profile for the others to go on.
+    """
+    found: dict[str, Account] = {}
+    refusal: CredentialsError | None = None
+    is_any_accepted = False
+    for account in settings.accounts:
+        credentials = credentials_of(account)
+        if account.role_arn is not None:
+            account_id = account_of_role(account.role_arn)
+        else:
+            known = account.account_id or connections.written_account(credentials)
+            try:
+                account_id = connections.account_of(credentials)
+                is_any_accepted = True
+            except CredentialsError as error:
+                if known is None:
+                    raise CredentialsError(
+                        f"{error}; where its account_id is set, the other accounts go on"
+                    ) from error
+                account_id, refusal = known, refusal or error
+        if account.account_id not in {None, account_id}:
+            raise CredentialsError(
+                f"the {credentials} are of account {account_id}, not of {account.account_id}"
             )
-        regions += found
-    return list(dict.fromkeys(regions))
+        if account_id in found:
+            raise UsageError(
+                f"two of the accounts are {account_id} ({credentials_of(found[account_id])}, "
+                f"{credentials}); name each account once"
+            )
+        found[account_id] = account
+    if not is_any_accepted:
+        _require_any_role(found.values(), connections, refusal)
+    return found
 
 
-def _given_memberships(settings: Settings) -> tuple[str, ...]:
-    filters = _filters(settings)
-    given = list(settings.membership)
-    if MEMBERSHIP_PARAMETER in filters:
+def _require_any_role(
+    accounts: Iterable[Account], connections: Connections, refusal: CredentialsError | None
+) -> None:
+    """CredentialsError, the first one, where no role can be assumed."""
+    for account in accounts:
+        if account.role_arn is None:
+            continue
+        try:
+            connections.account_of(credentials_of(account))
+        except CredentialsError as error:
+            refusal = refusal or error
+        else:
+            return
+    if refusal is not None:
+        raise refusal
+
+
+def _places(
+    settings: Settings, connections: Connections, source: Source, account_id: str, account: Account
+) -> Iterator[PlannedScope]:
+    """The scopes of a table in an account."""
+    credentials = credentials_of(account)
+    memberships = _given_memberships(settings, account, source)
+    patterns = settings.regions_of(account, source.table)
+    for region_name in _regions(patterns, connections, source, credentials):
+        planned = PlannedScope(Scope(source.table, account_id, region_name), credentials)
+        if source.needs_membership and memberships:
+            yield from map(planned.of_membership, memberships)
+        else:
+            yield planned
+
+
+def _regions(
+    patterns: Sequence[str], connections: Connections, source: Source, credentials: Credentials
+) -> list[str]:
+    """The regions that are meant: those with a name as they are, of others those that offer it."""
+    if not patterns:
+        return [connections.default_region(credentials)]
+    found: list[str] = []
+    for pattern in patterns:
+        if pattern in known_regions():
+            found.append(pattern)
+            continue
+        offering = sorted(connections.regions(source.client, credentials))
+        found += [r for r in offering if pattern == ALL_REGIONS or fnmatchcase(r, pattern)]
+    return list(dict.fromkeys(found))
+
+
+def _given_memberships(settings: Settings, account: Account, source: Source) -> tuple[str, ...]:
+    filters = _filters(settings.for_table(source.table))
+    given = list(settings.memberships_of(account))
+    if source.needs_membership and MEMBERSHIP_PARAMETER in filters:
         given.append(filters[MEMBERSHIP_PARAMETER])
-    for membership in given:
-        Scope("memberships", "000000000000", "us-east-1", membership)
     return tuple(dict.fromkeys(given))
 
 
-def _place_scopes(
-    connections: Connections,
-    access: Access,
-    region_name: str,
-    sources: Iterable[Source],
-    memberships: tuple[str, ...],
-) -> Iterator[PlannedScope]:
-    for source in sources:
-        scope = Scope(source.table, access.account_id, region_name)
-        if not source.needs_membership:
-            yield PlannedScope(scope, access.role_arn)
-            continue
-        if memberships:
-            yield from (_planned(scope, access.role_arn, name) for name in memberships)
-        else:
-            yield from _discovered(connections, access, scope)
-
-
-def _discovered(connections: Connections, access: Access, scope: Scope) -> Iterator[PlannedScope]:
-    """The scopes of every active membership; one that failed where not all could be found."""
-    found_count = 0
-    try:
-        for membership in _discover(connections, access, scope.region_name):
-            found_count += 1
-            yield _planned(scope, access.role_arn, membership)
-    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-        outcome = outcome_of(
-            error,
-            service=memberships_operation().client,
-            region_name=scope.region_name,
-            are_accepted=partial(connections.are_accepted, scope.region_name, access.role_arn),
+def _require_one_start(settings: Settings, scopes: Sequence[PlannedScope]) -> None:
+    starts = {query_of(source_named(planned.scope.table), settings).start for planned in scopes}
+    if starts != {Position()} and (len(scopes) > 1 or scopes[0].needs_discovery):
+        raise UsageError(
+            "a starting token belongs to one listing; choose it with --table, --region and "
+            "--membership"
         )
-        yield PlannedScope(scope, access.role_arn, outcome, describe(error))
-        return
-    if not found_count:
-        # Looked and found none: a complete listing of nothing, on record.
-        yield PlannedScope(scope, access.role_arn, "complete")
-
-
-def _planned(scope: Scope, role_arn: str | None, membership: str) -> PlannedScope:
-    """The membership's scope; where its name is none, that failure in its place."""
-    try:
-        return PlannedScope(replace(scope, membership_identifier=membership), role_arn)
-    except UsageError as error:
-        return PlannedScope(scope, role_arn, "failed", f"ListMemberships: {error}")
-
-
-def _discover(connections: Connections, access: Access, region_name: str) -> Iterator[str]:
-    operation = memberships_operation()
-    client = connections.client(operation.client, region_name, access.role_arn)
-    query = Query(_ACTIVE_MEMBERSHIPS, operation.page_maximum)
-    for page in Pager(client, operation, query).pages(None):
-        yield from (str(membership) for membership in page.rows.column("id").to_pylist())
 
 
 def query_of(source: Source, settings: Settings) -> Query:
@@ -173,6 +240,7 @@ def query_of(source: Source, settings: Settings) -> Query:
     UsageError names the filter that is wrong and what is allowed.
     """
     operation = source.operation
+    settings = settings.for_table(source.table)
     given = _filters(settings)
     converted = {
         name: convert_parameter(operation, name, text)

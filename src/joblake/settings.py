@@ -1,116 +1,255 @@
 """What a run is told: options, JOBLAKE_… variables and joblake.toml, in this order of precedence.
 
-pydantic-settings reads and checks them, so that each option exists once, under one name.
+Three types, which pydantic checks, so that each setting exists once, under one name: `Settings`
+(a run), `Account` (one `[[account]]`: whose credentials, and where) and `Override` (one
+`[override.<table>]`: what differs for a table).
+
+What stands in a nearer place goes before all of its name in a farther one, also before what the
+file says of an account or a table: `--region` is where a run looks, whatever the file holds. A
+mistake is named by the place and the key where it stands.
 """
 
 import os
+import re
 import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
 )
 
+from joblake.catalog import SOURCES, source_named
 from joblake.errors import UsageError
 from joblake.lake import DEFAULT_LAKE
+from joblake.words import (
+    as_accounts,
+    as_filters,
+    as_mode,
+    as_number,
+    as_overrides,
+    as_words,
+)
 
 CONFIG_FILE = "joblake.toml"
-_TOML = "_toml"
+_PREFIX = "JOBLAKE_"
+_CONFIG_VARIABLE = f"{_PREFIX}CONFIG"
+_GIVEN_LENGTH = 200
+# pydantic speaks of Python's types, a file has none.
+_EXPECTED = {
+    "tuple_type": "expected a list",
+    "string_type": "expected a text",
+    "dict_type": "expected a table",
+    "model_type": "expected a table",
+}
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/\S+")
+_ACCOUNTS = frozenset({"account", "role_arn"})
+"""The settings that say which accounts are listed: each stands in place of both."""
 
-Words = Annotated[tuple[str, ...], NoDecode]
+
+def account_of_role(role_arn: str) -> str:
+    """The account that a role belongs to; ValueError for what is no role ARN."""
+    match = _ROLE_ARN.fullmatch(role_arn)
+    if match is None:
+        raise ValueError(
+            f"{role_arn!r} is no role ARN; expected arn:aws:iam::123456789012:role/NAME"
+        )
+    return match.group(1)
 
 
-class Settings(BaseSettings):
-    """Every setting of an export; the first group stands on the command line too.
+def _role(value: Any) -> Any:
+    if isinstance(value, str):
+        account_of_role(value)
+    return value
 
-    Sequences are lists in TOML and separated by commas in the environment. `filter` holds
-    `name=value` texts; in TOML it may be a table.
+
+def _table(value: Any) -> Any:
+    try:
+        return source_named(value).table if isinstance(value, str) else value
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(as_words)]
+Table = Annotated[str, BeforeValidator(_table)]
+Tables = Annotated[tuple[Table, ...], BeforeValidator(as_words)]
+Role = Annotated[str, BeforeValidator(_role)]
+Roles = Annotated[tuple[Role, ...], BeforeValidator(as_words)]
+Filters = Annotated[tuple[str, ...], BeforeValidator(as_filters)]
+Count = Annotated[int, BeforeValidator(as_number)]
+Amount = Annotated[float, BeforeValidator(as_number)]
+Mode = Annotated[int, BeforeValidator(as_mode), BeforeValidator(as_number)]
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Account(_Checked):
+    """One `[[account]]`: the default credentials, a profile's, or a role assumed with either.
+
+    `region`, `table` and `membership` stand in place of those of the run. `account_id` is what
+    the credentials must belong to. Where it is known (a role's always is), an account whose
+    credentials fail is denied and the others go on.
     """
 
-    model_config = SettingsConfigDict(env_prefix="JOBLAKE_", extra="forbid", frozen=True)
+    profile: str | None = Field(default=None, min_length=1)
+    role_arn: Role | None = None
+    external_id: str | None = Field(
+        default=None, min_length=2, max_length=1224, pattern=r"^[A-Za-z0-9_+=,.@:/-]*$"
+    )
+    session_name: str = Field(default="joblake", pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$")
+    account_id: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
+    region: Words = ()
+    table: Tables = ()
+    membership: Words = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.role_arn is None and {"external_id", "session_name"} & self.model_fields_set:
+            raise ValueError("external_id and session_name need a role_arn")
+        if self.role_arn is not None and self.account_id is not None:
+            owner = account_of_role(self.role_arn)
+            if owner != self.account_id:
+                raise ValueError(f"the role is of account {owner}, not of {self.account_id}")
+        return self
+
+
+class Override(_Checked):
+    """One `[override.<table>]`: what stands in place of the run's settings for this table."""
+
+    region: Words = ()
+    filter: Filters = ()
+    page_size: Count | None = Field(default=None, ge=1)
+    max_items: Count | None = Field(default=None, ge=1)
+
+
+class Settings(_Checked):
+    """Every setting of a run.
+
+    A sequence is a list in TOML; as text it is a JSON array, one word a line, or words separated
+    by commas. `filter` holds `name=value` texts and may be a table.
+    """
 
     lake: str = DEFAULT_LAKE
-    table: Words = ()
+    account: Annotated[tuple[Account, ...], BeforeValidator(as_accounts)] = ()
+    """The accounts to list; by default that of the default credentials."""
+    role_arn: Roles = ()
+    """Short for accounts that need no more than a role."""
     region: Words = ()
-    role_arn: Words = ()
+    """Names, patterns such as `us-*`, or `all`."""
+    table: Tables = ()
+    override: Annotated[dict[Table, Override], BeforeValidator(as_overrides)] = Field(
+        default_factory=dict
+    )
+    """What differs for single tables."""
     membership: Words = ()
-    filter: Words = ()
-    page_size: int | None = Field(default=None, ge=1)
-    max_items: int | None = Field(default=None, ge=1)
+    filter: Filters = ()
+    page_size: Count | None = Field(default=None, ge=1)
+    max_items: Count | None = Field(default=None, ge=1)
     starting_token: str | None = None
 
-    max_workers: int = Field(default=4, ge=1, le=64)
+    max_workers: Count = Field(default=4, ge=1, le=64)
     """Scopes that are listed at once."""
-    max_attempts: int = Field(default=5, ge=1, le=20)
+    max_attempts: Count = Field(default=5, ge=1, le=20)
     """How often one request is sent at most."""
-    scope_retries: int = Field(default=2, ge=0)
+    scope_retries: Count = Field(default=2, ge=0)
     """How often the flow tries a scope again that did not end well."""
-    scope_retry_seconds: float = Field(default=60, ge=0, le=86_400)
+    scope_retry_seconds: Amount = Field(default=60, ge=0, le=86_400)
     """How long the flow waits before that, give or take half."""
-    resume_minutes: float = Field(default=60, ge=0, le=525_600)
+    resume_minutes: Amount = Field(default=60, ge=0, le=525_600)
     """How old the pages of an interrupted listing may be for the next run to go on with them."""
-    mass_vanish_share: float = Field(default=1 / 3, gt=0, le=1)
+    mass_vanish_share: Amount = Field(default=1 / 3, gt=0, le=1)
     """A complete listing that misses more than this share of a scope is held for confirmation."""
     store_sensitive: bool = True
     """Whether members that AWS marks as sensitive (`message`) are stored."""
-    file_mode: int = Field(default=0o600, ge=0o600, le=0o777)
+    file_mode: Mode = Field(default=0o600, ge=0o600, le=0o777)
     """Permissions of the lake's files; in TOML `0o640`."""
 
-    @field_validator("table", "region", "role_arn", "membership", "filter", mode="before")
-    @classmethod
-    def _as_words(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(word.strip() for word in value.split(",") if word.strip())
-        if isinstance(value, dict):
-            return tuple(f"{name}={_text(item)}" for name, item in value.items())
-        return value
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Every account to list: those of `account`, then those of `role_arn`."""
+        roles = tuple(Account(role_arn=role_arn) for role_arn in self.role_arn)
+        return (*self.account, *roles) or (Account(),)
 
-    @field_validator("file_mode", mode="before")
-    @classmethod
-    def _as_mode(cls, value: Any) -> Any:
-        return int(value, 8) if isinstance(value, str) else value
+    def for_table(self, table: str) -> "Settings":
+        """The settings with what differs for a table in place."""
+        override = self.override.get(table, Override())
+        told = {name: getattr(override, name) for name in override.model_fields_set}
+        return self.model_copy(update=told)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Options first, then the environment, then the TOML file handed in as `_toml`."""
-        del dotenv_settings, file_secret_settings
-        options = dict(init_settings())
-        from_file = options.pop(_TOML, {})
-        return (
-            InitSettingsSource(settings_cls, init_kwargs=options),
-            env_settings,
-            InitSettingsSource(settings_cls, init_kwargs=from_file),
-        )
+    def tables_of(self, account: Account) -> tuple[str, ...]:
+        """The tables to list in an account."""
+        return account.table or self.table or tuple(SOURCES)
+
+    def regions_of(self, account: Account, table: str) -> tuple[str, ...]:
+        """Names and patterns of the regions of a table; none means the credentials' own region."""
+        return self.override.get(table, Override()).region or account.region or self.region
+
+    def memberships_of(self, account: Account) -> tuple[str, ...]:
+        """The Clean Rooms memberships to list in an account; none means all active ones."""
+        return account.membership or self.membership
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One place that tells settings: its kind of thing, and how such a thing is named there."""
+
+    values: Mapping[str, Any]
+    kind: str
+    spelled: Callable[[str], str]
+    prefix: str = ""
+
+    def named(self, path: Sequence[str]) -> str:
+        """A key, and which part of its value: `joblake.toml: account.2.role_arn`."""
+        key, rest = self.prefix + self.spelled(path[0]), ".".join(path[1:])
+        return key + ("." if self.kind == "key" else " ") + rest if rest else key
+
+    def tells(self, path: Sequence[str]) -> bool:
+        """Whether a key stands here."""
+        values: Any = self.values
+        for key in path:
+            if not isinstance(values, Mapping) or key not in values:
+                return False
+            values = values[key]
+        return True
 
 
 def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
     """The settings of a run from given options, the environment and a TOML file.
 
     Without `config`, joblake.toml of the working directory is read where it exists. Options that
-    are None or empty count as not given. UsageError names the file and key that are wrong.
+    are None or empty count as not given. UsageError names the place and the key that are wrong.
     """
-    config = config or os.environ.get("JOBLAKE_CONFIG")
+    config = config or os.environ.get(_CONFIG_VARIABLE)
     path = Path(config) if config is not None else Path(CONFIG_FILE)
     toml = _read_toml(path) if config is not None or path.exists() else {}
     given = {name: value for name, value in options.items() if value not in (None, (), [])}
-    everything: dict[str, Any] = {**given, _TOML: toml}
+    places = [
+        _Place(given, "option", lambda key: "--" + key.replace("_", "-")),
+        _Place(_variables(), "variable", lambda key: _PREFIX + key.upper()),
+        _Place(toml, "key", str, prefix=f"{path}: "),
+    ]
+    places = [_structured(place) for place in places]
     try:
-        return Settings(**everything)
+        return Settings.model_validate(_merged(places))
     except ValidationError as error:
-        raise UsageError(_first_problem(error, path, toml, given)) from None
+        raise UsageError(_first_problem(error, places)) from None
+
+
+def _variables() -> dict[str, str]:
+    return {
+        name.removeprefix(_PREFIX).lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(_PREFIX) and name != _CONFIG_VARIABLE
+    }
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -123,22 +262,82 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {reason}") from None
 
 
-def _first_problem(
-    error: ValidationError, path: Path, toml: dict[str, Any], given: dict[str, Any]
-) -> str:
+def _structured(place: _Place) -> _Place:
+    """A place with known keys alone, and with its accounts and overrides out of their texts."""
+    values = dict(place.values)
+    for key in values:
+        if key not in Settings.model_fields:
+            known = ", ".join(map(place.spelled, Settings.model_fields))
+            raise UsageError(
+                f"{place.prefix}unknown {place.kind} {place.spelled(key)!r}; "
+                f"{place.kind}s are: {known}"
+            )
+    for key, parse in (("account", as_accounts), ("override", as_overrides)):
+        if key in values:
+            try:
+                values[key] = parse(values[key])
+            except ValueError as error:
+                raise UsageError(f"{place.named([key])}: {error}") from None
+    return replace(place, values=values)
+
+
+def _merged(places: Iterable[_Place]) -> dict[str, Any]:
+    """What counts, of places from the nearest to the farthest."""
+    merged: dict[str, Any] = {}
+    for place in places:
+        nearer = frozenset(merged)
+        for key, value in place.values.items():
+            if key in _ACCOUNTS:
+                if not nearer & _ACCOUNTS:
+                    merged[key] = _without(value, nearer)
+            elif key == "override" and isinstance(value, Mapping):
+                merged[key] = _overridden(merged.get(key, {}), value, nearer)
+            else:
+                merged.setdefault(key, value)
+    return merged
+
+
+def _without(accounts: Any, nearer: frozenset[str]) -> Any:
+    """Accounts without the keys that a nearer place tells of the whole run."""
+    if not isinstance(accounts, list | tuple):
+        return accounts
+    return [
+        {key: value for key, value in account.items() if key not in nearer}
+        if isinstance(account, Mapping)
+        else account
+        for account in accounts
+    ]
+
+
+def _overridden(near: Any, far: Mapping[str, Any], nearer: frozenset[str]) -> Any:
+    """Overrides of two places, table by table and key by key."""
+    if not isinstance(near, Mapping):
+        return near
+    merged = {**far, **near}
+    for table, keys in far.items():
+        if isinstance(keys, Mapping) and isinstance(merged[table], Mapping):
+            left = {key: value for key, value in keys.items() if key not in nearer}
+            merged[table] = left | dict(near.get(table, {}))
+    return merged
+
+
+def _first_problem(error: ValidationError, places: Sequence[_Place]) -> str:
     problem = error.errors(include_url=False)[0]
-    key = str(problem["loc"][0]) if problem["loc"] else "settings"
+    steps = [step for step in problem["loc"] if step != "[key]"]
+    # Of sequences only that of the accounts is counted, from 1; the rest are words that show
+    # themselves.
+    path = [
+        str(step + 1) if isinstance(step, int) else step
+        for number, step in enumerate(steps)
+        if not isinstance(step, int) or steps[number - 1] == "account"
+    ]
+    told = path if path[0] == "override" else path[:1]
+    place = next(place for place in places if place.tells(told))
     if problem["type"] == "extra_forbidden":
-        known = ", ".join(Settings.model_fields)
-        return f"{path}: unknown key {key!r}; keys are: {known}"
-    if key in given:
-        where = f"--{key.replace('_', '-')}"
-    else:
-        where = f"{path}: {key}" if key in toml else f"JOBLAKE_{key.upper()}"
-    return f"{where}: {problem['msg'].lower()} (given: {problem['input']!r})"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+        known = (Account if path[0] == "account" else Override).model_fields
+        return f"{place.named(path)}: unknown key; keys are: {', '.join(known)}"
+    message = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    if problem["type"] != "value_error":
+        message = message[0].lower() + message[1:]
+    given = repr(problem["input"])
+    return f"{place.named(path)}: {message} (given: {given[:_GIVEN_LENGTH]})"

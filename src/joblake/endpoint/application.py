@@ -213,6 +213,7 @@ class Application:
             path=request.url.path,
             parameters=dict(texts),
             number=self.log.number(operation),
+            access_key_id=caller.access_key_id if caller else "",
         )
 
     def _caller(self, request: Request) -> Caller | None:

@@ -18,7 +18,7 @@ class Call:
 
     `operation` and `client` are empty where no operation has the path. `number` counts the calls
     of the same operation since the server began, from 1. `status` is the HTTP status of the
-    answer; 0 while there is none.
+    answer; 0 while there is none. `access_key_id` is whose key signed the request.
     """
 
     client: str
@@ -29,6 +29,7 @@ class Call:
     parameters: Mapping[str, str]
     number: int
     status: int = 0
+    access_key_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""Discover the Clean Rooms memberships of a place: what the scopes of Clean Rooms ML are made of.
+
+The export does so, not the plan: whoever tries a scope again looks for its memberships again.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from joblake.aws import Connections, describe, outcome_of
+from joblake.catalog import memberships_operation
+from joblake.errors import UsageError
+from joblake.listing import Pager, Query
+from joblake.planning import PlannedScope
+from joblake.service_model import ParameterValue
+
+_ACTIVE: Mapping[str, ParameterValue] = {"status": "ACTIVE"}
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The scopes of the memberships that were found, and how the looking for them ended."""
+
+    members: tuple[PlannedScope, ...]
+    outcome: str = "complete"
+    error: str | None = None
+
+
+def discover(connections: Connections, planned: PlannedScope) -> Discovery:
+    """The active memberships of a planned scope's place; those before an error count too."""
+    members: list[PlannedScope] = []
+    refusals: list[str] = []
+    try:
+        for membership in _active_memberships(connections, planned):
+            try:
+                members.append(planned.of_membership(membership))
+            except UsageError as error:
+                refusals.append(str(error))
+    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
+        outcome = outcome_of(
+            error,
+            service=memberships_operation().client,
+            region_name=planned.scope.region_name,
+            are_accepted=partial(connections.are_accepted, planned.credentials),
+        )
+        return Discovery(tuple(members), outcome, describe(error))
+    if refusals:
+        more = f" (and {len(refusals) - 1} more)" if refusals[1:] else ""
+        return Discovery(tuple(members), "failed", f"ListMemberships: {refusals[0]}{more}")
+    return Discovery(tuple(members))
+
+
+def _active_memberships(connections: Connections, planned: PlannedScope) -> Iterator[str]:
+    operation = memberships_operation()
+    client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
+    for page in Pager(client, operation, Query(_ACTIVE, operation.page_maximum)).pages(None):
+        yield from (str(membership) for membership in page.rows.column("id").to_pylist())
