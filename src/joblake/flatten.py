@@ -25,10 +25,17 @@ from joblake.errors import DamagedPageError
 from joblake.schema import EXTRA, Column, is_sensitive, item_columns, listed_schema
 from joblake.service_model import Member, Operation
 
-# Services print up to nine fractional digits; microseconds would refuse more than six.
-_WIRE_TIMESTAMP = pa.timestamp("ns", tz="UTC")
-_INT64 = range(-(2**63), 2**63)
+# Services print up to nine fractional digits, mostly three; microseconds refuse more than six.
+_WIRE_UNITS = ("us", "ns")
+_MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CALENDAR = range(
+    (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND,
+    (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND + 1,
+)
+_INT64 = range(-(2**63), 2**63)
+# What json.dumps does not write as it is.
+_ESCAPED = r'["\\\x00-\x1f]'
 # pyarrow's parser recurses without a limit; pages of the known shapes nest five deep.
 _MAX_DEPTH = 64
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
@@ -82,7 +89,11 @@ def _parse_fast(body: bytes, operation: Operation) -> Page | None:
     """The page, or None where the tolerant door must decide."""
     if not _is_safe(body):
         return None
-    schema = _wire_schema(operation)
+    pages = (_parse_with(_wire_schema(operation, unit), body, operation) for unit in _WIRE_UNITS)
+    return next((page for page in pages if page is not None), None)
+
+
+def _parse_with(schema: pa.Schema, body: bytes, operation: Operation) -> Page | None:
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(body),
@@ -104,6 +115,8 @@ def _parse_fast(body: bytes, operation: Operation) -> Page | None:
     if structs.null_count:
         structs = structs.drop_null()
     arrays = [_column_array(structs, column) for column in item_columns(operation)]
+    if not all(map(_is_in_calendar, arrays)):
+        return None
     rows = pa.Table.from_arrays(
         [*arrays, pa.nulls(len(structs), pa.string())], schema=listed_schema(operation)
     )
@@ -129,30 +142,30 @@ def _type_of(schema: pa.Schema, operation: Operation) -> pa.DataType:
 
 
 @cache
-def _wire_schema(operation: Operation) -> pa.Schema:
+def _wire_schema(operation: Operation, unit: str) -> pa.Schema:
     return pa.schema(
         [
             pa.field(operation.output_token, pa.string()),
-            pa.field(operation.result_key, pa.list_(_wire_type(operation.item))),
+            pa.field(operation.result_key, pa.list_(_wire_type(operation.item, unit))),
         ]
     )
 
 
-def _wire_type(member: Member) -> pa.DataType:
+def _wire_type(member: Member, unit: str) -> pa.DataType:
     match member.kind:
         case "structure":
             # Members without a schema, found unexpected, send the page through the tolerant door.
             return pa.struct(
                 [
-                    pa.field(child.name, _wire_type(child))
+                    pa.field(child.name, _wire_type(child, unit))
                     for child in member.members
                     if _has_wire_type(child)
                 ]
             )
         case "list" if member.element is not None:
-            return pa.list_(_wire_type(member.element))
+            return pa.list_(_wire_type(member.element, unit))
         case "timestamp":
-            return _WIRE_TIMESTAMP
+            return pa.timestamp(unit, tz="UTC")
         case "integer" | "long":
             return pa.int64()
         case "float" | "double":
@@ -174,7 +187,7 @@ def _keeps_spelling(member: Member) -> bool:
     """Whether its JSON text is the same after a detour through Arrow; not so for instants."""
     match member.kind:
         case "structure":
-            return all(_keeps_spelling(child) for child in member.members)
+            return bool(member.members) and all(map(_keeps_spelling, member.members))
         case "list":
             return member.element is not None and _keeps_spelling(member.element)
         case kind:
@@ -184,14 +197,59 @@ def _keeps_spelling(member: Member) -> bool:
 def _column_array(structs: pa.StructArray, column: Column) -> pa.Array:
     if not _has_wire_type(column.member):
         return pa.nulls(len(structs), pa.string())
-    array = pc.struct_field(structs, list(column.path))
+    array = structs
+    for name in column.path:
+        array = _field(array, name)
     if column.is_json:
-        texts = [None if value is None else canonical_json(value) for value in array.to_pylist()]
-        return pa.array(texts, pa.string())
-    if array.type == _WIRE_TIMESTAMP:
+        return _json_texts(array, column.member)
+    if array.type != column.type:
         # A mere cast would round instants before 1970 up, and the tolerant door rounds down.
         return pc.floor_temporal(array, unit="microsecond").cast(column.type, safe=False)
     return array
+
+
+def _is_in_calendar(array: pa.Array) -> bool:
+    """Whether an offset has put no instant out of the years 1 to 9999, which Python can tell."""
+    if not pa.types.is_timestamp(array.type):
+        return True
+    bounds = pc.min_max(array.cast(pa.int64())).as_py().values()
+    return all(bound is None or bound in _CALENDAR for bound in bounds)
+
+
+def _json_texts(array: pa.Array, member: Member) -> pa.Array:
+    """`canonical_json` of all values at once; null where a value is."""
+    match member.kind:
+        case "structure":
+            children = sorted(member.members, key=lambda child: child.name)
+            named = (
+                _joined(json.dumps(child.name), ":", _json_texts(_field(array, child.name), child))
+                for child in children
+            )
+            # The brace goes in with them, because a row of nulls alone would be dropped.
+            opened = pc.binary_join_element_wise("{", *named, ",", null_handling="skip")
+            texts = pc.replace_substring(_joined(opened, "}"), "{,", "{", max_replacements=1)
+        case "list" if member.element is not None:
+            elements = pc.fill_null(_json_texts(array.flatten(), member.element), "null")
+            ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(array), 0))
+            offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+            inner = pc.binary_join(pa.ListArray.from_arrays(offsets, elements), ",")
+            texts = _joined("[", inner, "]")
+        case "string" if pc.any(pc.match_substring_regex(array, _ESCAPED)).as_py():
+            texts = pa.array(map(canonical_json, array.to_pylist()), pa.string())
+        case "string":
+            texts = _joined('"', array, '"')
+        case _:
+            texts = array.cast(pa.string())
+    return pc.if_else(array.is_valid(), texts, None) if array.null_count else texts
+
+
+def _field(structs: pa.StructArray, name: str) -> pa.Array:
+    # The first is faster, and knows nothing of structures that are null.
+    return pc.struct_field(structs, name) if structs.null_count else structs.field(name)
+
+
+def _joined(*parts: str | pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(*parts, "")
 
 
 # --- the tolerant door -----------------------------------------------------------------------
