@@ -34,7 +34,17 @@ from joblake.endpoint import FixedResources, error_answer
 from joblake.lake import Scope
 from joblake.settings import Settings
 
-COMMANDS = ("demo", "export", "query", "shell", "views", "publish", "endpoint")
+COMMANDS = (
+    "demo",
+    "export",
+    "query",
+    "shell",
+    "views",
+    "publish",
+    "doctor",
+    "iam-policy",
+    "endpoint",
+)
 SCOPE_MEMBERS = [
     "table_name",
     "account_id",

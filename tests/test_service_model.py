@@ -240,7 +240,7 @@ def test_a_parameter_that_no_text_can_give_is_refused():
         client="x",
         name="ListThings",
         service_id="x",
-        endpoint_prefix="x",
+        signing_name="x",
         http_method="GET",
         request_uri="/",
         parameters=(Member("criteria", "structure"),),

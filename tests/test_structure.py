@@ -20,9 +20,10 @@ LAYERS = [
     ["memberships"],
     ["export"],
     ["narration"],
+    ["policy", "doctor"],
 ]
 EXPORTING = {"aws", "flatten", "listing", "spool", "merge", "planning", "memberships"}
-EXPORTING |= {"export", "narration"}
+EXPORTING |= {"export", "narration", "policy", "doctor"}
 QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "report", "shell"}
 TOP = {"arguments", "cli", "options", "demo", "__main__"}
 

@@ -9,6 +9,8 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from typing import Any
 
@@ -159,6 +161,23 @@ class Connections:
         named = role.group(1) if role else str(written.get("sso_account_id"))
         return named if _ACCOUNT_ID.fullmatch(named) else None
 
+    def service_instant(self, credentials: Credentials) -> datetime | None:
+        """The instant of AWS's own clock, to the second, as STS answers; None where it does not.
+
+        STS tells it even where it refuses the request, as it does when our clock is far off.
+        """
+        try:
+            answer = self._ask_sts(credentials)
+        except boto_errors.ClientError as error:
+            answer = error.response
+        except Exception:  # noqa: BLE001 - whatever the reason: there is no answer
+            return None
+        text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+        try:
+            return parsedate_to_datetime(text).astimezone(UTC)
+        except ValueError:
+            return None
+
     def are_accepted(self, credentials: Credentials) -> bool:
         """Whether STS still accepts the credentials."""
         try:
@@ -288,6 +307,11 @@ def service_regions(service: str) -> frozenset[str]:
         for partition in session.get_available_partitions()
         for region in session.get_available_regions(service, partition)
     )
+
+
+def partition_of(region_name: str) -> str:
+    """The partition of a region, which stands in the ARNs of what lies there."""
+    return str(_core_session().get_partition_for_region(region_name))
 
 
 @cache

@@ -89,7 +89,7 @@ def demo(
     lake: Annotated[str, typer.Option(help="Folder of the demo's own lake.")] = "data/demo",
     nights: Annotated[int, typer.Option(min=2, max=365, help="Nights to replay.")] = 30,
 ) -> None:
-    """Run the whole job on an embedded AWS endpoint: no account, no server."""
+    """Run the whole job on an embedded AWS endpoint, without account."""
     from joblake.demo import run_demo
 
     run_demo(lake, nights)
@@ -120,7 +120,7 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
         bool, typer.Option("--json", help="Print the run as one JSON object.")
     ] = False,
 ) -> None:
-    """List every scope, merge what changed, and commit it to the lake."""
+    """List every scope, and commit what changed to the lake."""
     from joblake.export import export as export_run
     from joblake.narration import narrating
     from joblake.planning import plan
@@ -232,7 +232,7 @@ def shell(
     config: options.Config = None,
     skip_corrupt: SkipCorrupt = False,
 ) -> None:
-    """Query the lake in an interactive SQL shell, harlequin; read only."""
+    """Query the lake in harlequin, an interactive SQL shell."""
     from importlib.util import find_spec
 
     if find_spec("harlequin") is None:
@@ -280,6 +280,90 @@ def publish(
         sys.stdout.write(json.dumps([file.as_json() for file in published], indent=2) + "\n")
     else:
         sys.stdout.writelines(f"{file.path}\n" for file in published)
+
+
+@app.command()
+def doctor(  # noqa: PLR0913 - one parameter for each documented option
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    account: options.Account = None,
+    role_arn: options.RoleArn = None,
+    region: options.Region = None,
+    table: options.Table = None,
+    override: options.Override = None,
+    membership: options.Membership = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as one JSON object.")
+    ] = False,
+) -> None:
+    """Say what works, and for what does not the next step."""
+    from joblake.doctor import diagnose, exit_code
+
+    settings = _settings(
+        config,
+        lake=lake,
+        account=account,
+        role_arn=role_arn,
+        region=region,
+        table=table,
+        override=override,
+        membership=membership,
+    )
+    findings = []
+    for finding in diagnose(settings):
+        findings.append(finding)
+        if not as_json:
+            status = "ok     " if finding.is_ok else "problem"
+            sys.stdout.write(f"{status}  {finding.subject}: {finding.detail}\n")
+            if finding.next_step is not None:
+                sys.stdout.write(f"         next: {finding.next_step}\n")
+            sys.stdout.flush()
+    code = exit_code(findings)
+    if as_json:
+        told = {"is_ok": code == 0, "findings": [finding.as_json() for finding in findings]}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    raise typer.Exit(code)
+
+
+@app.command()
+def iam_policy(  # noqa: PLR0913 - one parameter for each documented option
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    account: options.Account = None,
+    role_arn: options.RoleArn = None,
+    region: options.Region = None,
+    table: options.Table = None,
+    membership: options.Membership = None,
+    filters: options.Filter = None,
+    identity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Whose policy: default, profile:NAME or a role's ARN.  [default: the first]",
+        ),
+    ] = None,
+) -> None:
+    """Print the least-privilege IAM policy of an export, as JSON."""
+    from joblake.policy import policies, policy_of
+
+    settings = _settings(
+        config,
+        lake=lake,
+        account=account,
+        role_arn=role_arn,
+        region=region,
+        table=table,
+        membership=membership,
+        filter=filters,
+    )
+    name, policy = policy_of(settings, identity)
+    sys.stdout.write(json.dumps(policy, indent=2) + "\n")
+    others = [other for other in policies(settings) if other != name]
+    if others and identity is None:
+        sys.stderr.write(f"this is the policy of {name}; others, with --identity, have:\n")
+        sys.stderr.writelines(f"  {other}\n" for other in others)
 
 
 @app.command()

@@ -14,7 +14,8 @@ from joblake.listing import Pager, Query
 from joblake.planning import PlannedScope
 from joblake.service_model import ParameterValue
 
-_ACTIVE: Mapping[str, ParameterValue] = {"status": "ACTIVE"}
+ACTIVE: Mapping[str, ParameterValue] = {"status": "ACTIVE"}
+"""What is asked of ListMemberships: those that can be listed in."""
 
 
 @dataclass(frozen=True)
@@ -53,5 +54,5 @@ def discover(connections: Connections, planned: PlannedScope) -> Discovery:
 def _active_memberships(connections: Connections, planned: PlannedScope) -> Iterator[str]:
     operation = memberships_operation()
     client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
-    for page in Pager(client, operation, Query(_ACTIVE, operation.page_maximum)).pages(None):
+    for page in Pager(client, operation, Query(ACTIVE, operation.page_maximum)).pages(None):
         yield from (str(membership) for membership in page.rows.column("id").to_pylist())

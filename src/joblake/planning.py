@@ -68,7 +68,7 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
     cannot be named, LakeError when the lake cannot be one.
     """
     lake_of(settings)
-    tables = _checked_tables(settings)
+    tables = checked_tables(settings)
     connections = connections_of(settings)
     accounts = _identified(settings, connections)
     scopes = [
@@ -76,7 +76,7 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
         for table in tables
         for account_id, account in accounts.items()
         if table in settings.tables_of(account)
-        for planned in _places(settings, connections, source_named(table), account_id, account)
+        for planned in places_of(settings, connections, source_named(table), account_id, account)
     ]
     if not scopes:
         raise UsageError("none of the regions offers any of the tables: there is nothing to list")
@@ -104,7 +104,7 @@ def credentials_of(account: Account) -> Credentials:
     return Credentials(account.profile, account.role_arn, account.external_id, account.session_name)
 
 
-def _checked_tables(settings: Settings) -> list[str]:
+def checked_tables(settings: Settings) -> list[str]:
     """The tables of a run, after everything that can be checked without asking anybody."""
     tables = list(dict.fromkeys(t for a in settings.accounts for t in settings.tables_of(a)))
     for table in tables:
@@ -113,7 +113,7 @@ def _checked_tables(settings: Settings) -> list[str]:
         for table in tables:
             for pattern in settings.regions_of(account, table):
                 _require_known(pattern)
-            for membership in _given_memberships(settings, account, source_named(table)):
+            for membership in given_memberships(settings, account, source_named(table)):
                 Scope(table, "000000000000", HOME_REGION, membership)
     roles = [account.role_arn for account in settings.accounts if account.role_arn is not None]
     if len(roles) > len(set(map(account_of_role, roles))):
@@ -186,12 +186,12 @@ def _require_any_role(
         raise refusal
 
 
-def _places(
+def places_of(
     settings: Settings, connections: Connections, source: Source, account_id: str, account: Account
 ) -> Iterator[PlannedScope]:
-    """The scopes of a table in an account."""
+    """The scopes of a table in an account; UsageError where no region is named anywhere."""
     credentials = credentials_of(account)
-    memberships = _given_memberships(settings, account, source)
+    memberships = given_memberships(settings, account, source)
     patterns = settings.regions_of(account, source.table)
     for region_name in _regions(patterns, connections, source, credentials):
         planned = PlannedScope(Scope(source.table, account_id, region_name), credentials)
@@ -217,7 +217,8 @@ def _regions(
     return list(dict.fromkeys(found))
 
 
-def _given_memberships(settings: Settings, account: Account, source: Source) -> tuple[str, ...]:
+def given_memberships(settings: Settings, account: Account, source: Source) -> tuple[str, ...]:
+    """The memberships that the settings name for a table; none means all active ones."""
     filters = _filters(settings.for_table(source.table))
     given = list(settings.memberships_of(account))
     if source.needs_membership and MEMBERSHIP_PARAMETER in filters:

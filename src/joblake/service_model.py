@@ -53,7 +53,7 @@ class Operation:
     client: str
     name: str
     service_id: str
-    endpoint_prefix: str
+    signing_name: str
     http_method: str
     request_uri: str
     parameters: tuple[Member, ...]
@@ -68,6 +68,11 @@ class Operation:
     def method_name(self) -> str:
         """The operation's name in boto3: `list_custom_models`."""
         return column_name(self.name)
+
+    @property
+    def action(self) -> str:
+        """The operation as IAM policies spell it: `bedrock:ListCustomModels`."""
+        return f"{self.signing_name}:{self.name}"
 
     def parameter(self, name: str) -> Member:
         """The request parameter called `name`; UsageError names the existing ones otherwise."""
@@ -97,7 +102,7 @@ def load_operation(client: str, name: str) -> Operation:
         client=client,
         name=name,
         service_id=service.service_id.hyphenize(),
-        endpoint_prefix=service.endpoint_prefix,
+        signing_name=service.signing_name,
         http_method=operation.http["method"],
         request_uri=operation.http["requestUri"],
         parameters=parameters,
