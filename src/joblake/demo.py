@@ -72,7 +72,7 @@ _ANSWERS = (
         from job_status_changes
         where run_id = (select max_by(run_id, observed_at) from job_status_changes)
         group by all
-        order by job_kind, was = '(new)', jobs desc, is_now
+        order by job_kind, was, jobs desc, is_now
         """,
     ),
 )
