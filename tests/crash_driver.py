@@ -19,7 +19,7 @@ import duckdb  # noqa: F401 - all that takes long is imported before the first f
 import pandas as pd  # noqa: F401 - pyarrow does, when it meets its first timestamp
 
 from exporting import run_export
-from joblake.aws import Connections
+from joblake.aws import Connections, Politeness
 from joblake.catalog import SOURCES
 from joblake.errors import JoblakeError
 from joblake.schema import observation_schema
@@ -58,9 +58,9 @@ def export(order):
 
 def warm_up():
     """Parse botocore's data and models: under strace each look at a file costs a hundredfold."""
-    connections = Connections(max_attempts=1)
+    connections = Connections(Politeness(max_attempts=1))
     for service in ("sts", "bedrock"):
-        connections.client(service, "us-east-1", None)
+        connections.client(service, "us-east-1")
     for source in SOURCES.values():
         observation_schema(source)
     gc.freeze()  # or the children would copy the whole heap

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from exporting import JOBS
 from joblake.endpoint import Answer, Call, error_answer, json_answer
+from joblake.endpoint.identity import sts_error_answer
 from joblake.service_model import load_operation
 
 RESULT_KEY = load_operation("bedrock", JOBS).result_key
@@ -135,6 +137,37 @@ class OnPage:
             return None
         self.used[call.region_name] += 1
         return self.fault(answer)
+
+
+@dataclass
+class Limit:
+    """A limit as AWS keeps it, by account and region: a bucket of `rate` tokens, filled evenly.
+
+    Every call takes one, STS included; `refused` and `answered` count the calls of each place.
+    """
+
+    rate: float
+    answered: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _left: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+
+    def __call__(self, call: Call, _answer: Answer) -> Answer | None:
+        """The answer of a service that is asked too often, or None for the sound one."""
+        place, now = (call.account_id, call.region_name), time.monotonic()
+        tokens, then = self._left.get(place, (self.rate, now))
+        tokens = min(self.rate, tokens + (now - then) * self.rate)
+        is_answered = tokens >= 1
+        self._left[place] = (tokens - 1 if is_answered else tokens, now)
+        (self.answered if is_answered else self.refused)[place] += 1
+        if is_answered:
+            return None
+        refuse = sts_error_answer if call.client == "sts" else error_answer
+        return refuse("ThrottlingException", "Rate exceeded", 400)
+
+    @property
+    def refused_share(self) -> float:
+        """The share of all calls that was refused."""
+        return self.refused.total() / (self.refused.total() + self.answered.total())
 
 
 @dataclass

@@ -237,6 +237,8 @@ WRONG = {
     "max_items": ("0", "greater than or equal to 1"),
     "starting_token": (" ", "starting token is empty"),
     "max_workers": ("0", "greater than or equal to 1"),
+    "max_workers_per_region": ("0", "greater than or equal to 1"),
+    "max_requests_per_second": ("0", "greater than 0"),
     "max_attempts": ("0", "greater than or equal to 1"),
     "scope_retries": ("-1", "greater than or equal to 0"),
     "scope_retry_seconds": ("-1", "greater than or equal to 0"),

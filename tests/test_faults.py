@@ -508,7 +508,7 @@ def test_an_endpoint_that_dies_in_mid_run_fails_what_is_left(service, lake, nigh
     settings = load_settings(lake=str(lake), table=("model_customization_jobs",), **options)
     run = plan(settings, clock=lambda: night + DAY)
     stop = service.server.__exit__
-    result = export(run, clock=lambda: night + DAY, on_result=lambda _: stop(None, None, None))
+    result = export(run, clock=lambda: night + DAY, on_results=lambda _: stop(None, None, None))
     assert [scope.outcome for scope in result.scopes] == ["complete", "failed"]
     assert (set(state(lake)), set(state(lake, "us-west-2"))) == ({1}, {1, 2})
 

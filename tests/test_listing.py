@@ -27,7 +27,7 @@ from exporting import (
     names,
     observations,
 )
-from joblake.aws import Connections
+from joblake.aws import Connections, Politeness
 from joblake.catalog import SOURCES
 from joblake.endpoint import FixedResources, json_answer
 from joblake.errors import UsageError
@@ -105,12 +105,12 @@ def list_part(serve, resources, tmp_path):
     The clock stands still, so that the service's tokens depend on the position alone.
     """
     serve(resources, clock=lambda: FIRST_INSTANT)
-    connections = Connections(max_attempts=1)
+    connections = Connections(Politeness(max_attempts=1))
 
     def part(page_size, max_items=None, token=None):
         start = Position() if token is None else decode_position(token, OPERATION)
         query = Query(SOURCE.ascending, page_size, max_items, start)
-        pager = Pager(connections.client("bedrock", "us-east-1", None), OPERATION, query)
+        pager = Pager(connections.client("bedrock", "us-east-1"), OPERATION, query)
         spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
         listing = run_listing(
             pager,

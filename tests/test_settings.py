@@ -32,7 +32,7 @@ KINDS = [
     ("role_arn", (), (ROLE,), (OTHER_ROLE, (OTHER_ROLE,)), (f'["{ROLE}"]', (ROLE,))),
     ("table", (), ("custom_models",), ("", ()), ('["custom_models"]', ("custom_models",))),
     ("page_size", None, 1, ("2", 2), ("3", 3)),
-    ("max_workers", 4, 1, ("2", 2), ("3", 3)),
+    ("max_workers", 8, 1, ("2", 2), ("3", 3)),
     ("mass_vanish_share", 1 / 3, 0.1, ("0.2", 0.2), ("0.3", 0.3)),
     ("resume_minutes", 60, 1.5, ("0", 0), ("3", 3)),
     ("store_sensitive", True, False, ("true", True), ("false", False)),

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src" / "joblake"
 
 # Each module of a row may import those of the rows above it, and of its own row those before it.
 LAYERS = [
-    ["errors", "service_model", "bundled", "words"],
+    ["errors", "service_model", "bundled", "pace", "words"],
     ["catalog", "schema", "lake", "settings", "views"],
     ["flatten", "spool", "listing", "merge", "aws"],
     ["planning"],
@@ -32,6 +32,7 @@ DOORS = {
     "prefect": set(),
     "prefect_dask": set(),
     "duckdb": {"merge", "publish", "warehouse"},
+    "botocore.retries": {"aws"},
     "typer": {"arguments", "cli", "options"},
     "harlequin": {"shell"},
     "harlequin_duckdb": {"shell"},

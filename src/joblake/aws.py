@@ -21,13 +21,16 @@ from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
 from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
+from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
 
 from joblake.errors import CredentialsError, JoblakeError, UsageError
+from joblake.pace import Pace
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 
 HOME_REGION = "us-east-1"
+_THROTTLING = ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter())
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _ROLE_ACCOUNT = re.compile(r"arn:[^:]+:iam::([0-9]{12}):role/")
 _DENIED_CODES = frozenset(
@@ -98,22 +101,45 @@ DEFAULT = Credentials()
 """What boto3 finds by itself."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """What the scopes of one account and region share: their turns, and the pace of requests."""
+
+    turns: threading.Semaphore
+    pace: Pace
+
+
+@dataclass(frozen=True)
+class Politeness:
+    """How much is asked of AWS at once.
+
+    `max_attempts` is how often one request is sent at most; `max_workers` scopes are listed at
+    once in one account and region, with `max_requests_per_second` there where it is set.
+    """
+
+    max_attempts: int = 5
+    max_workers: int = 4
+    max_requests_per_second: float | None = None
+
+
 class Connections:
-    """Clients for one run. `max_attempts` is how often botocore sends one request at most.
+    """Clients for one run.
 
     `fallback_region` is where STS is asked by credentials that have no region of their own.
     """
 
-    def __init__(self, *, max_attempts: int, fallback_region: str = HOME_REGION) -> None:
+    def __init__(self, politeness: Politeness, *, fallback_region: str = HOME_REGION) -> None:
         self._lock = threading.RLock()  # boto3 sessions are not safe across threads
+        self._politeness = politeness
         self._fallback_region = fallback_region
         self._config = Config(
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": max_attempts},
+            retries={"mode": "adaptive", "total_max_attempts": politeness.max_attempts},
             user_agent_extra="joblake",
         )
         self._sessions: dict[Credentials, boto3.Session] = {}
+        self._places: dict[tuple[Credentials, str], Place] = {}
 
     def default_region(self, credentials: Credentials = DEFAULT) -> str:
         """The region of the environment or profile; UsageError where there is none."""
@@ -187,10 +213,27 @@ class Connections:
         return True
 
     def client(self, service: str, region_name: str, credentials: Credentials = DEFAULT) -> Any:
-        """A client of its own for one scope: its event handlers touch no other."""
+        """A client of its own for one scope: its event handlers touch no other.
+
+        Its requests keep the pace of their account and region, repeated ones too.
+        """
         session = self._session(credentials)
         with self._lock:
-            return session.client(service, region_name=region_name, config=self._config)
+            client = session.client(service, region_name=region_name, config=self._config)
+        pace = self.place(region_name, credentials).pace
+        client.meta.events.register("before-send", lambda **_: pace.wait())
+        client.meta.events.register("needs-retry", partial(_hear, pace))
+        return client
+
+    def place(self, region_name: str, credentials: Credentials = DEFAULT) -> Place:
+        """What is shared by everything that is asked with these credentials in this region."""
+        with self._lock:
+            if (credentials, region_name) not in self._places:
+                self._places[credentials, region_name] = Place(
+                    threading.Semaphore(self._politeness.max_workers),
+                    Pace(self._politeness.max_requests_per_second),
+                )
+            return self._places[credentials, region_name]
 
     def _ask_sts(self, credentials: Credentials) -> Any:
         clients = [
@@ -249,6 +292,16 @@ class Connections:
             method="assume-role", refresh_using=partial(_without_quotation, refreshers)
         )
         return boto3.Session(botocore_session=core, region_name=self._fallback_region)
+
+
+def _hear(pace: Pace, response: Any, caught_exception: Exception | None, **event: Any) -> None:
+    """Tell the pace what came of a request; damaged and lost answers say nothing of the rate."""
+    if _THROTTLING.is_throttling_error(
+        response=response, caught_exception=caught_exception, **event
+    ):
+        pace.throttled()
+    elif response is not None and "Error" not in response[1]:
+        pace.succeeded()
 
 
 def _first_accepted(attempts: Sequence[Callable[[], Any]]) -> Any:

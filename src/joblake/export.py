@@ -142,18 +142,21 @@ def export_scope(
     One result, or one for each membership where these are to be discovered. Never raises for what
     can go wrong with a scope: the outcome and error of the result say it.
     """
+    connections = _connections(run)
+    place = connections.place(planned.scope.region_name, planned.credentials)
 
     def one(scope: PlannedScope, discovery: Discovery | None = None) -> ScopeResult:
         try:
             lake = lake_of(run.settings)
-            with lake.locked(scope.scope):
+            with lake.locked(scope.scope), place.turns:
                 return _ScopeExport(run, scope, lake, clock, on_page).result(discovery)
         except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
             return failed_result(scope.scope, describe(error))
 
     if not planned.needs_discovery:
         return (one(planned),)
-    found = discover(_connections(run), planned)
+    with place.turns:
+        found = discover(connections, planned)
     results = [one(member) for member in found.members]
     if found.error is not None or not found.members:
         # Looked and found none is a complete listing of nothing: it goes on record too.

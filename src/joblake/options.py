@@ -59,7 +59,14 @@ PageSize = Annotated[
 ]
 MaxItems = Annotated[int | None, typer.Option(help="Stop after so many items.")]
 StartingToken = Annotated[str | None, typer.Option(help="Go on where --max-items stopped.")]
-MaxWorkers = Annotated[int | None, typer.Option(help="Scopes listed at once.  [default: 4]")]
+MaxWorkers = Annotated[int | None, typer.Option(help="Scopes listed at once.  [default: 8]")]
+MaxWorkersPerRegion = Annotated[
+    int | None, typer.Option(help="Scopes of one account and region at once.  [default: 4]")
+]
+MaxRequestsPerSecond = Annotated[
+    float | None,
+    typer.Option(help="Requests to one account and region.  [default: what AWS lets through]"),
+]
 MaxAttempts = Annotated[
     int | None, typer.Option(help="How often a request is sent at most.  [default: 5]")
 ]

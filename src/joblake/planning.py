@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from joblake.aws import DEFAULT, HOME_REGION, Connections, Credentials, known_regions
+from joblake.aws import DEFAULT, HOME_REGION, Connections, Credentials, Politeness, known_regions
 from joblake.catalog import Source, source_named
 from joblake.errors import CredentialsError, UsageError
 from joblake.lake import Lake, Scope
@@ -94,9 +94,12 @@ def connections_of(settings: Settings) -> Connections:
     """Clients as the settings want them, for one run."""
     patterns = [*settings.region, *(r for account in settings.account for r in account.region)]
     named = [region for region in patterns if region in known_regions()]
-    return Connections(
-        max_attempts=settings.max_attempts, fallback_region=named[0] if named else HOME_REGION
+    politeness = Politeness(
+        max_attempts=settings.max_attempts,
+        max_workers=settings.max_workers_per_region,
+        max_requests_per_second=settings.max_requests_per_second,
     )
+    return Connections(politeness, fallback_region=named[0] if named else HOME_REGION)
 
 
 def credentials_of(account: Account) -> Credentials:

@@ -156,8 +156,12 @@ class Settings(_Checked):
     max_items: Count | None = Field(default=None, ge=1)
     starting_token: str | None = None
 
-    max_workers: Count = Field(default=4, ge=1, le=64)
+    max_workers: Count = Field(default=8, ge=1, le=64)
     """Scopes that are listed at once."""
+    max_workers_per_region: Count = Field(default=4, ge=1, le=64)
+    """Scopes of one account and region that are listed at once."""
+    max_requests_per_second: Amount | None = Field(default=None, gt=0, le=1000)
+    """Requests to one account and region; by default as many as AWS lets through."""
     max_attempts: Count = Field(default=5, ge=1, le=20)
     """How often one request is sent at most."""
     scope_retries: Count = Field(default=2, ge=0)

@@ -84,14 +84,14 @@ def _joblake_listing() -> Work:
     """The listing alone: every page flattened and in the spool."""
     from datetime import UTC, datetime
 
-    from joblake.aws import Connections
+    from joblake.aws import Connections, Politeness
     from joblake.listing import Pager, Query, run_listing
     from joblake.schema import listed_schema
     from joblake.spool import Spool
 
     def work(task: Task) -> int:
         operation = task.source.operation
-        client = Connections(max_attempts=3).client(operation.client, REGION, None)
+        client = Connections(Politeness(max_attempts=3)).client(operation.client, REGION)
         query = Query({**task.source.ascending, **task.parameters}, operation.page_maximum)
         spool = Spool(Path(task.folder), listed_schema(operation), file_mode=0o600)
         run_listing(
