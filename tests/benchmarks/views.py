@@ -124,9 +124,9 @@ _MEMBERS = {
         24 as timeout_duration_in_hours,
         created_at + interval 24 hours as job_expiration_time,
         1000 + number % 9000 as total_record_count,
-        (1000 + number % 9000) * step / (steps - 1) as processed_record_count,
-        (1000 + number % 9000) * step / (steps - 1) * 0.99 as success_record_count,
-        (1000 + number % 9000) * step / (steps - 1) * 0.01 as error_record_count
+        ((1000 + number % 9000) * step / (steps - 1))::bigint as processed_record_count,
+        ((1000 + number % 9000) * step / (steps - 1) * 0.99)::bigint as success_record_count,
+        ((1000 + number % 9000) * step / (steps - 1) * 0.01)::bigint as error_record_count
     """,
     "model_customization_jobs": """
         arn_head || 'model-customization-job/amazon.nova-lite-v1:0:300k/' || left(code, 12)
