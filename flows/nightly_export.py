@@ -1,4 +1,4 @@
-"""The nightly export as a Prefect flow: plan, one task per scope, a summary, the marts.
+"""The nightly export as a Prefect flow: plan, one task per scope, a summary, marts and report.
 
 Runs by itself (`python nightly_export.py --region us-east-1,eu-west-1`, any setting as an option),
 on Prefect's embedded API, and under a Prefect server.
@@ -34,6 +34,7 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from joblake.export import RunResult, ScopeResult, export_scope, failed_result  # noqa: E402
 from joblake.planning import PlannedScope, Run, lake_of, plan  # noqa: E402
 from joblake.publish import publish  # noqa: E402
+from joblake.report import write_report  # noqa: E402
 from joblake.settings import Settings, load_settings  # noqa: E402
 
 SUMMARY_KEY = "joblake-nightly-export"
@@ -87,9 +88,15 @@ def publish_marts(run: Run) -> None:
     publish(lake_of(run.settings))
 
 
+@task(cache_policy=NO_CACHE)
+def publish_report(run: Run) -> None:
+    """Write the page that people read, beside the marts."""
+    write_report(lake_of(run.settings))
+
+
 @flow(name="nightly-export")
 def nightly_export(config: str | None = None, options: dict[str, Any] | None = None) -> State[Any]:
-    """List every scope, merge it into the lake, sum it up, and publish the marts.
+    """List every scope, merge it into the lake, sum it up, and publish marts and report.
 
     The flow ends failed if any scope did; no scope stops another.
 
@@ -116,6 +123,7 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
     whole = RunResult(run.run_id, run.observed_at, tuple(results))
     create_markdown_artifact(key=SUMMARY_KEY, markdown=summary(whole), description=run.run_id)
     publish_marts(run)
+    publish_report(run)
     bad = [result for result in results if not result.is_good]
     if bad:
         return Failed(message=f"{len(bad)} of {len(results)} scopes: see the summary")

@@ -171,6 +171,15 @@ def test_a_failed_scope_is_tried_again_and_a_denied_one_is_not(nights):
     assert {nights.requests(SOUND, name) for name in (JOBS, MODELS, BATCHES, INFERENCES)} == {1}
 
 
+def test_marts_and_report_follow(nights):
+    """Also after a night in which scopes failed, and the report says which."""
+    marts = {path.name for path in (nights.lake / "marts").iterdir()}
+    assert {"jobs.parquet", "joblake.duckdb", "report.html"} <= marts
+    report = (nights.lake / "marts" / "report.html").read_text(encoding="utf-8")
+    assert BROKEN in report
+    assert "OddException: not today" in report
+
+
 def test_a_summary_is_put_on_record(nights):
     """The artifact is a Markdown table with a row for each scope, its figures and its error."""
     sound, broken = ([_cells(line) for line in text.splitlines()] for text in nights.summaries())

@@ -31,6 +31,7 @@ COMMANDS = (
     "shell",
     "views",
     "publish",
+    "report",
     "doctor",
     "iam-policy",
     "endpoint",

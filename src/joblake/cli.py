@@ -287,6 +287,26 @@ def publish(
 
 
 @app.command()
+def report(
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write.  [default: marts/report.html in the lake]"
+        ),
+    ] = None,
+) -> None:
+    """Write the lake's news as one HTML page that opens offline."""
+    from joblake.report import write_report
+
+    with _lake_to_read(_settings(config, lake=lake)) as found:
+        written = write_report(found, output)
+    sys.stdout.write(f"{written}\n")
+
+
+@app.command()
 def doctor(  # noqa: PLR0913 - one parameter for each documented option
     *,
     lake: options.Lake = None,

@@ -191,6 +191,7 @@ def _show(folder: Path) -> None:
     sys.stdout.write(
         f"""
 The lake lies in {shown}: {len(files)} Parquet files, {size / 1024:,.0f} KiB.
+Its report, for any browser: {shown}/marts/report.html
 
 Three things to try next:
 

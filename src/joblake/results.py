@@ -34,7 +34,7 @@ def write_result(result: pa.RecordBatchReader, output_format: str, output: Path 
     if output is None:
         _write(result, output_format, sys.stdout)
         return
-    with _replaced(output) as path, path.open("w", encoding="utf-8", newline="") as stream:
+    with replaced(output) as path, path.open("w", encoding="utf-8", newline="") as stream:
         _write(result, output_format, stream)
 
 
@@ -109,7 +109,7 @@ def _json(row: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _replaced(output: Path) -> Iterator[Path]:
+def replaced(output: Path) -> Iterator[Path]:
     """A path to write that takes the place of `output` when the block ends well.
 
     What is no regular file, a pipe or a device, is written as it is.
