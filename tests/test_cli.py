@@ -458,6 +458,28 @@ def test_sql_comes_as_an_argument_from_a_file_or_from_stdin(filled_lake, tmp_pat
     assert filled_lake not in expected
 
 
+def test_octets_that_are_no_text_are_refused(filled_lake):
+    """A shell hands over any octets; one line says which of them is no text."""
+    for arguments, words in (
+        (["query", b"select '\xff'"], "the SQL is no UTF-8 text"),
+        (["query", "select $a", "-p", b"a=\xff"], "--param a: the value is no UTF-8 text"),
+    ):
+        assert_refused(joblake(*arguments), 2, words)
+    assert filled_lake
+
+
+def test_output_is_utf_8_whatever_the_locale(filled_lake):
+    """A locale that lacks a letter neither stops the output nor changes it."""
+    query = ("query", "select 'é 🙂' as a")
+    for options in ((), ("--format", "csv"), ("--format", "json")):
+        expected = joblake(*query, *options).stdout
+        assert "é 🙂" in expected
+        assert joblake(*query, *options, PYTHONIOENCODING="ascii", text=False).stdout.decode() == (
+            expected
+        )
+    assert filled_lake
+
+
 def test_a_misspelt_option_is_no_sql(filled_lake):
     """What begins with dashes and has no blank is an option, known or not."""
     assert_refused(joblake("query", "--frmat", "csv", "from jobs"), 2, "--frmat.*--format")

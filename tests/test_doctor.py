@@ -196,6 +196,16 @@ def test_a_role_that_cannot_be_assumed(serve, resources):
     assert (code, problems(alone)) == (3, [f"credentials {ROLE}"])
 
 
+def test_a_role_of_a_profile_that_is_none(serve, resources):
+    """Where it is not the role that is wrong, the trust of the role is not spoken of."""
+    serve(resources)
+    findings, code = found(account=(f"profile=nobody role_arn={ROLE}",))
+    assert (code, problems(findings)) == (3, [f"credentials {ROLE}"])
+    finding = findings[f"credentials {ROLE}"]
+    assert "profile (nobody) could not be found" in finding.detail
+    assert finding.next_step == "mend profile:nobody first, which is to assume the role"
+
+
 def test_credentials_of_another_account(serve, resources):
     """An account_id that the credentials are not of is a problem of that account."""
     serve(resources)

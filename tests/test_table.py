@@ -176,6 +176,12 @@ def test_values_as_people_read_them(value, text):
     assert shown(value) == text
 
 
+def test_an_explanation_is_drawn_as_it_is(on_terminal):
+    """The lines of a query plan stay lines."""
+    plan = pa.table({"explain_key": ["physical_plan"], "explain_value": ["╭──╮\n│ x │\n╰──╯"]})
+    assert on_terminal(plan, 80) == ["╭──╮", "│ x │", "╰──╯"]
+
+
 def test_away_from_a_terminal_everything_is_there(tmp_path):
     """A file has every row and column in full width, and no closing line."""
     columns = {f"column_{number}": ARN.format for number in range(9)}

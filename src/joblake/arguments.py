@@ -96,10 +96,17 @@ def parameters_of(texts: Sequence[str]) -> dict[str, str]:
         match = _PARAMETER.fullmatch(text)
         if match is None:
             raise UsageError(f"--param {text!r}: expected name=value, for $name in the SQL")
+        if not _is_text(text):
+            raise UsageError(f"--param {match['name']}: the value is no UTF-8 text")
         if match["name"] in parameters:
             raise UsageError(f"--param {match['name']} is given twice; a parameter has one value")
         parameters[match["name"]] = match["value"]
     return parameters
+
+
+def _is_text(text: str) -> bool:
+    """Whether it is no more than text: Python takes other octets of the shell's as surrogates."""
+    return text.isascii() or not re.search(r"[\ud800-\udfff]", text)
 
 
 def format_of(output: Path | None) -> str:

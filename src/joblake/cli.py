@@ -6,6 +6,7 @@ unsupported; 1 some scope partial, denied or failed; 2 usage or configuration; 3
 credentials before any listing began; 130 interrupted by Ctrl-C.
 """
 
+import io
 import json
 import os
 import sys
@@ -61,6 +62,10 @@ def main() -> None:
     """Run the command line and turn every refusal into one line and its exit code."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # As files are: data must not depend on the terminal's locale.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Abort:

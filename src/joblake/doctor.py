@@ -160,6 +160,8 @@ def _identity(connections: Connections, account: Account) -> tuple[Finding, str 
     except CredentialsError as error:
         if account.role_arn is None:
             step = "sign in, or set credentials that AWS accepts (`aws sts get-caller-identity`)"
+        elif not connections.are_accepted(credentials.base):
+            step = f"mend {name_of(credentials.base)} first, which is to assume the role"
         else:
             step = (
                 "let the role's trust policy name the caller (and the external_id, if it asks for "

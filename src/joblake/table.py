@@ -7,7 +7,7 @@ A file or a pipe gets every row and column whole.
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,6 +28,7 @@ _TOLD_TEXT = 40
 _SMALL = 0.1  # below it two decimals would say too little
 _GAP = "  "
 _CUT = "…"
+_EXPLANATION = ("explain_key", "explain_value")
 _BREAKS = re.compile(r"[\t\n\r]+")
 # Names come from AWS as they are; none of them may steer the reader's terminal.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -55,19 +56,37 @@ class Column:
 
 def write_table(result: pa.RecordBatchReader, stream: IO[str]) -> None:
     """Write the rows under their column names; on a terminal as many as it can show."""
-    lines = ([shown(cell) for cell in row] for row in rows_of(result))
-    if not stream.isatty():
-        columns = _columns(result.schema, list(lines))
+    if tuple(result.schema.names) == _EXPLANATION:
+        for _, drawing in rows_of(result):
+            stream.write(f"{drawing}\n")
+    elif stream.isatty():
+        _write_fitted(result, stream)
+    else:
+        columns = _columns(result.schema, list(_lines(result)))
         _write(columns, [column.width for column in columns], stream)
-        return
-    rows = list(islice(lines, TERMINAL_ROWS))
+
+
+def _write_fitted(result: pa.RecordBatchReader, stream: IO[str]) -> None:
+    rows: list[list[str]] = []
+    count = 0
+    batches = iter(result)
+    for batch in batches:
+        rows += islice(_lines([batch]), TERMINAL_ROWS - len(rows))
+        count += batch.num_rows
+        if len(rows) == TERMINAL_ROWS:
+            break
     columns = _columns(result.schema, rows)
     available = Console(file=stream).width
     widths = fit(columns, available)
     _write(columns, widths, stream)
     stream.write("\n")
-    for line in _missing(columns, widths, len(rows), len(rows) + sum(1 for _ in lines)):
+    count += sum(batch.num_rows for batch in batches)
+    for line in _missing(columns, widths, len(rows), count):
         stream.write(f"{textwrap.fill(line, available)}\n")
+
+
+def _lines(batches: Iterable[pa.RecordBatch]) -> Iterator[list[str]]:
+    return ([shown(cell) for cell in row] for row in rows_of(batches))
 
 
 def _columns(schema: pa.Schema, rows: Sequence[Sequence[str]]) -> list[Column]:

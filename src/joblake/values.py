@@ -1,7 +1,7 @@
 """The values of a result, row by row, as Python, as text and as JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite
@@ -12,9 +12,9 @@ import pyarrow as pa
 _ROWS_AT_ONCE = 10_000  # as many become Python objects at a time
 
 
-def rows_of(result: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
+def rows_of(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
     """The rows in order, however many there are."""
-    for batch in result:
+    for batch in batches:
         for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
             columns = batch.slice(start, _ROWS_AT_ONCE).columns
             yield from zip(*map(_cells, columns), strict=True)

@@ -245,6 +245,10 @@ def _fence(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> No
 
 def _read_only(connection: "duckdb.DuckDBPyConnection", sql: str) -> str:
     """The statement to run for `sql`, in which nothing but reading can hide. UsageError else."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError:  # octets of the shell's that are no text
+        raise UsageError("the SQL is no UTF-8 text") from None
     statements = connection.extract_statements(sql)
     if not statements:
         raise UsageError(f"there is no statement in the SQL{_REFUSED}")
