@@ -308,7 +308,8 @@ def test_durations_are_those_of_the_jobs(
         assert shown == {}
         panels = page.locator("#durations .panel")
         assert panels.count() == sum(1 if n == 2 else n for n in kinds.values())
-        assert page.locator("#durations svg path[aria-label*='median']").count() > 0
+        boxes = sum(len(marks(page, f"durations-{kind}-0")) for kind in KINDS if kinds[kind])
+        assert boxes == sum(n > 0 for n in kinds.values())  # all jobs are of one week
 
 
 @browser_needed
@@ -463,6 +464,17 @@ def test_every_problem_of_coverage_is_told(browser: Browser, tmp_path: Path):
         assert [row[0][-24:-12] for row in rows] == [f"{n:012}" for n in range(len(PROBLEMS))]
         for row, (_, words) in zip(rows, PROBLEMS.values(), strict=True):
             assert row[1].startswith(words)
+
+
+@browser_needed
+def test_a_bar_tells_its_number(browser: Browser, file: Path):
+    """Under the mouse a mark says what it says to a screen reader, and nothing once left."""
+    with opened(browser, file, now=MORNING) as page:
+        bar = page.locator("#days-counts path[aria-label*='Failed: 3 jobs of 7']")
+        bar.hover()
+        assert page.locator("#tooltip").inner_text() == "Thu 19 Mar\nFailed: 3 jobs of 7"
+        page.get_by_role("heading", level=1).hover()
+        assert not page.locator("#tooltip").is_visible()
 
 
 # --- filters -----------------------------------------------------------------------------------

@@ -20,13 +20,13 @@ from joblake.report.figures import Figures
 
 _FOLDER = Path(__file__).parent
 _VEGA = ("vega/vega.min.js", "vega/vega-lite.min.js")
-_OWN = ("figures.js", "charts.js", "sections.js", "times.js", "page.js")
+_OWN = ("figures", "charts", "elements", "night", "jobs", "times", "lineage", "page")
 _MARKUP = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def render_page(figures: Figures) -> str:
     """The page as one text of HTML."""
-    own = "\n".join(_file(f"static/{name}") for name in _OWN)
+    own = "\n".join(_file(f"static/{name}.js") for name in _OWN)
     scripts = [*map(_file, _VEGA), f'"use strict";\n{own}']
     return Template(_file("static/page.html")).substitute(
         title=_title(figures),

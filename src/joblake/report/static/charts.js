@@ -154,7 +154,12 @@ function dayScale(days) {
   return {
     field: "day",
     type: "ordinal",
-    scale: { type: "band", domain: days, paddingInner: days.length > 60 ? 0.15 : 0.08, paddingOuter: 0 },
+    scale: {
+      type: "band",
+      domain: days,
+      paddingInner: days.length > 60 ? 0.15 : 0.08,
+      paddingOuter: 0,
+    },
     axis: {
       title: null,
       labelAngle: 0,
@@ -180,7 +185,13 @@ function drawCounts(box, days, rows) {
     mark: { type: "bar" },
     encoding: {
       x: dayScale(days),
-      y: { field: "jobs", type: "quantitative", stack: "zero", title: null, axis: { tickMinStep: 1, labelExpr: "compact(datum.value)" } },
+      y: {
+        field: "jobs",
+        type: "quantitative",
+        stack: "zero",
+        title: null,
+        axis: { tickMinStep: 1, labelExpr: "compact(datum.value)" },
+      },
       color: { field: "outcome", type: "nominal", scale: scaleOf(OUTCOMES), legend: null },
       order: { field: "order" },
       ...TOLD,
@@ -192,8 +203,9 @@ function drawRates(box, days, rows) {
   const rated = rows.filter((row) => row.week_rate !== null);
   const values = rated.map((row) => ({
     ...row,
-    told: `${weekday(row.day)}\nSeven days to it: ${percent(row.week_rate)} of ${counted(row.week_ended, "job")}`
-      + `\nThe day: ${row.rate === null ? "none ended" : `${percent(row.rate)} of ${count(row.ended)}`}`,
+    told:
+      `${weekday(row.day)}\nSeven days to it: ${percent(row.week_rate)} of ${counted(row.week_ended, "job")}` +
+      `\nThe day: ${row.rate === null ? "none ended" : `${percent(row.rate)} of ${count(row.ended)}`}`,
   }));
   const least = Math.min(1, ...values.flatMap((row) => [row.week_rate, row.rate ?? 1]), 0.9);
   const y = {
@@ -207,11 +219,21 @@ function drawRates(box, days, rows) {
     encoding: { x: dayScale(days) },
     layer: [
       {
-        mark: { type: "point", filled: true, size: 22, color: colour("faint"), opacity: 1 },
+        mark: {
+          type: "point",
+          filled: true,
+          size: 22,
+          color: colour("faint"),
+          opacity: 1,
+          aria: false,
+        },
         encoding: { y: { ...y, field: "rate" }, ...TOLD },
         transform: [{ filter: "datum.rate !== null" }],
       },
-      { mark: { type: "line", color: colour("succeeded"), strokeWidth: 2 }, encoding: { y: { ...y, field: "week_rate" } } },
+      {
+        mark: { type: "line", color: colour("succeeded"), strokeWidth: 2, aria: false },
+        encoding: { y: { ...y, field: "week_rate" } },
+      },
       {
         mark: { type: "point", filled: true, size: 60, opacity: 0, color: colour("succeeded") },
         encoding: { y: { ...y, field: "week_rate" }, ...TOLD },
@@ -221,7 +243,10 @@ function drawRates(box, days, rows) {
 }
 
 function drawNights(box, label, nights) {
-  const missing = Array.from({ length: Math.max(0, 15 - nights.length) }, (_, place) => `none ${place}`);
+  const missing = Array.from(
+    { length: Math.max(0, 15 - nights.length) },
+    (_, place) => `none ${place}`,
+  );
   const values = nights.map(({ night, number, told }, place) => ({
     night,
     number,
@@ -233,8 +258,22 @@ function drawNights(box, label, nights) {
     padding: 0,
     mark: { type: "bar", cornerRadiusEnd: 1 },
     encoding: {
-      x: { field: "night", type: "ordinal", axis: null, scale: { domain: [...missing, ...nights.map(({ night }) => night)], paddingInner: 0.25, paddingOuter: 0 } },
-      y: { field: "number", type: "quantitative", axis: null, scale: { domainMin: 0, nice: false } },
+      x: {
+        field: "night",
+        type: "ordinal",
+        axis: null,
+        scale: {
+          domain: [...missing, ...nights.map(({ night }) => night)],
+          paddingInner: 0.25,
+          paddingOuter: 0,
+        },
+      },
+      y: {
+        field: "number",
+        type: "quantitative",
+        axis: null,
+        scale: { domainMin: 0, nice: false },
+      },
       color: {
         condition: { test: "datum.is_last", value: colour("accent") },
         value: colour("spark"),
@@ -268,18 +307,26 @@ function drawSpread(box, label, height, periods, values, extent) {
     scale: { type: "log", domain: extent, nice: false },
     axis: { values: logarithmicTicks(extent), labelExpr: "duration(datum.value)" },
   };
-  const range = (low, high, width, name) => ({
-    mark: { type: "bar", color: colour(name), width: { band: width }, cornerRadius: 1 },
+  // The outer box speaks for all three to a screen reader.
+  const range = (low, high, name, aria) => ({
+    mark: { type: "bar", color: colour(name), width: { band: 0.7 }, cornerRadius: 1, aria },
     encoding: { y: { ...y, field: low }, y2: { field: high }, ...TOLD },
   });
   draw(box, label, height, {
     data: { values },
     encoding: { x: periodScale(periods) },
     layer: [
-      range("p10", "p90", 0.7, "spread-far"),
-      range("p25", "p75", 0.7, "spread-near"),
+      range("p10", "p90", "spread-far", true),
+      range("p25", "p75", "spread-near", false),
       {
-        mark: { type: "tick", color: colour("ink"), thickness: 2, width: { band: 0.9 }, opacity: 1 },
+        mark: {
+          type: "tick",
+          color: colour("ink"),
+          thickness: 2,
+          width: { band: 0.9 },
+          opacity: 1,
+          aria: false,
+        },
         encoding: { y: { ...y, field: "p50" }, ...TOLD },
       },
     ],
@@ -287,7 +334,9 @@ function drawSpread(box, label, height, periods, values, extent) {
 }
 
 function drawPhases(box, periods, values) {
-  const highest = Math.max(...[...groups(values, ({ period }) => period).values()].map((each) => sum(each, "mean")));
+  const highest = Math.max(
+    ...[...groups(values, ({ period }) => period).values()].map((each) => sum(each, "mean")),
+  );
   draw(box, "Mean time in each phase of the customization jobs of each period.", 220, {
     data: { values },
     mark: { type: "bar" },
@@ -307,7 +356,11 @@ function drawWaits(box, periods, values) {
     mark: { type: "bar", cornerRadius: 1, minBandSize: 2 },
     encoding: {
       x: periodScale(periods),
-      xOffset: { field: "wait", type: "nominal", scale: { domain: WAITS.map(([name]) => name), paddingInner: 0.15 } },
+      xOffset: {
+        field: "wait",
+        type: "nominal",
+        scale: { domain: WAITS.map(([name]) => name), paddingInner: 0.15 },
+      },
       y: evenTime("low", Math.max(...values.map(({ high }) => high))),
       y2: { field: "high" },
       color: { field: "wait", type: "nominal", scale: scaleOf(WAITS), legend: null },

@@ -11,11 +11,14 @@ const KINDS = {
 };
 const OTHER_ACCOUNTS = "other";
 const DAY = 86_400_000;
+const LAST_DAY = Math.floor(PAGE.as_of / DAY) * DAY;
 
 function rowsOf(columns) {
   const read = Object.entries(columns).map(([name, column]) => [
     name,
-    Array.isArray(column) ? (row) => column[row] : (row) => column.values[column.codes[row]] ?? null,
+    Array.isArray(column)
+      ? (row) => column[row]
+      : (row) => column.values[column.codes[row]] ?? null,
   ]);
   const [first] = Object.values(columns);
   const count = (Array.isArray(first) ? first : first.codes).length;
@@ -31,14 +34,16 @@ const choice = { account: "", region: "", kind: "" };
 // A column that a table lacks does not narrow it: custom models have no kind of job.
 function isChosen(row) {
   return ["account", "region", "kind"].every(
-    (name) =>
-      !choice[name] || !(name in row) || (row[name] ?? OTHER_ACCOUNTS) === choice[name],
+    (name) => !choice[name] || !(name in row) || (row[name] ?? OTHER_ACCOUNTS) === choice[name],
   );
 }
 
 function chosen(table) {
   return (TABLES[table] ?? []).filter(isChosen);
 }
+
+// What can be chosen.
+const VALUES = Object.fromEntries(Object.keys(choice).map((name) => [name, valuesOf(name)]));
 
 function valuesOf(name) {
   const found = new Set();

@@ -8,21 +8,43 @@ function head() {
   if (PAGE.as_of === null) {
     title.textContent = "This lake is empty";
     subtitle.textContent = "No listing has been written to it yet.";
-    document.getElementById("main").append(
-      section("empty", "Nothing to report yet", null, element("p", {}, "Run ", element("code", {}, "joblake export"), " once, then ", element("code", {}, "joblake report"), " again. The page fills with the first night.")),
-    );
+    document
+      .getElementById("main")
+      .append(
+        section(
+          "empty",
+          "Nothing to report yet",
+          null,
+          element(
+            "p",
+            {},
+            "Run ",
+            element("code", {}, "joblake export"),
+            " once, then ",
+            element("code", {}, "joblake report"),
+            " again. The page fills with the first night.",
+          ),
+        ),
+      );
     return;
   }
-  const since = PAGE.first_created_at === null ? "" : ` since ${utc({ day: "numeric", month: "long", year: "numeric" })(PAGE.first_created_at)}`;
+  const since =
+    PAGE.first_created_at === null
+      ? ""
+      : ` since ${utc({ day: "numeric", month: "long", year: "numeric" })(PAGE.first_created_at)}`;
   title.textContent = longDay(Date.parse(NIGHTS.at(-1) ?? new Date(PAGE.as_of).toISOString()));
-  const [accounts, regions] = [valuesOf("account"), valuesOf("region")].map((values) => values.length);
+  const [accounts, regions] = [VALUES.account, VALUES.region].map((values) => values.length);
   const where = `in ${counted(accounts + Math.max(PAGE.folded_account_count - 1, 0), "account")} and ${counted(regions, "region")}`;
   subtitle.textContent = `${counted(PAGE.job_count, "job")}${since} ${where} · last listed ${minute(PAGE.as_of)} UTC`;
 }
 
 // --- filters ------------------------------------------------------------------------------------
 
-const ALL = { account: ["account", "accounts"], region: ["region", "regions"], kind: ["kind of job", "kinds of job"] };
+const ALL = {
+  account: ["account", "accounts"],
+  region: ["region", "regions"],
+  kind: ["kind of job", "kinds of job"],
+};
 
 function wordsOf(name, value) {
   if (name === "kind") return KINDS[value] ?? value;
@@ -31,11 +53,13 @@ function wordsOf(name, value) {
 
 function fillFilters() {
   for (const dimension of Object.keys(choice)) {
-    const values = valuesOf(dimension);
+    const values = VALUES[dimension];
     const select = document.getElementById(`filter-${dimension}`);
-    const all = values.length > 1 ? `All ${values.length} ${ALL[dimension][1]}` : `All ${ALL[dimension][1]}`;
+    const all =
+      values.length > 1 ? `All ${values.length} ${ALL[dimension][1]}` : `All ${ALL[dimension][1]}`;
     select.append(element("option", { value: "" }, all));
-    for (const value of values) select.append(element("option", { value }, wordsOf(dimension, value)));
+    for (const value of values)
+      select.append(element("option", { value }, wordsOf(dimension, value)));
     select.addEventListener("change", () => choose({ ...choice, [dimension]: select.value }));
   }
   document.getElementById("filters").addEventListener("reset", (event) => {
@@ -50,7 +74,7 @@ function takeChoice() {
   const told = new URLSearchParams(location.hash.slice(1));
   for (const dimension of Object.keys(choice)) {
     const value = told.get(dimension) ?? "";
-    choice[dimension] = valuesOf(dimension).includes(value) ? value : "";
+    choice[dimension] = VALUES[dimension].includes(value) ? value : "";
     document.getElementById(`filter-${dimension}`).value = choice[dimension];
   }
   render();
@@ -85,11 +109,13 @@ function footer() {
   const folded = PAGE.folded_account_count;
   const notes = [
     "Success rate: the succeeded among the succeeded, partly succeeded, failed and expired.",
-    "Lists are cut to ten rows; percentiles are read from histograms, exact for few jobs and else within a few percent; counts are whole.",
+    "Counts are whole; lists are cut to their first ten rows. Percentiles are read from histograms with steps of 9%, wider ones where there are very many jobs; few jobs are told exactly.",
     folded ? `The ${counted(folded, "smallest account")} stand together.` : null,
     `Made ${utc({ day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" })(PAGE.made_at)} UTC by joblake ${PAGE.version}. All times are UTC.`,
   ];
-  document.getElementById("footer").append(...notes.filter(Boolean).map((note) => element("p", {}, note)));
+  document
+    .getElementById("footer")
+    .append(...notes.filter(Boolean).map((note) => element("p", {}, note)));
 }
 
 head();
