@@ -169,6 +169,16 @@ def test_configuration_is_valid() -> None:
     )
 
 
+def test_configuration_of_large_accounts_is_valid() -> None:
+    """The other joblake.toml is incremental but for the table that it leaves out."""
+    Path("joblake.toml").write_text(blocks("toml")[1], encoding="utf-8")
+    settings = load_settings()
+    assert [table for table in SOURCES if not settings.for_table(table).incremental] == [
+        "custom_models"
+    ]
+    assert settings.full_listing_days == 7
+
+
 def test_policy() -> None:
     """README shows the policy that the command prints; test_policy.py holds that to the calls."""
     generated("policy", f"\n```json\n{joblake('iam-policy').stdout}```\n\n")

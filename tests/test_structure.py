@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "joblake"
 LAYERS = [
     ["errors", "service_model", "bundled", "pace", "words"],
     ["catalog", "schema", "lake", "settings", "views"],
-    ["flatten", "spool", "listing", "merge", "aws"],
+    ["flatten", "spool", "incremental", "listing", "merge", "aws"],
     ["planning"],
     ["memberships"],
     ["export"],
@@ -23,7 +23,7 @@ LAYERS = [
     ["policy", "doctor"],
 ]
 EXPORTING = {"aws", "flatten", "listing", "spool", "merge", "planning", "memberships"}
-EXPORTING |= {"export", "narration", "policy", "doctor"}
+EXPORTING |= {"incremental", "export", "narration", "policy", "doctor"}
 QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "shell"}
 QUERYING |= {"report", "report.figures", "report.page"}
 TOP = {"arguments", "cli", "options", "demo", "__main__"}

@@ -38,6 +38,13 @@ class Source:
         """What botocore's service model says of the source's operation."""
         return load_operation(self.client, self.operation_name)
 
+    @property
+    def created_after(self) -> str | None:
+        """The request parameter that leaves out what was created before; None without one."""
+        name = f"{self.created}After"
+        names = {parameter.name for parameter in self.operation.parameters}
+        return name if name in names else None
+
 
 _OLDEST_FIRST = {"sortBy": "CreationTime", "sortOrder": "Ascending"}
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from joblake.aws import Connections, describe, outcome_of
 from joblake.catalog import source_named
+from joblake.incremental import narrowing
 from joblake.lake import Lake, Scope
 from joblake.listing import Listing, Pager, Position, Query, run_listing
 from joblake.memberships import Discovery, discover
@@ -202,6 +203,7 @@ class _ScopeExport:
             blank = Listing(pages=0, requests=0, odd_values=0)
             outcome, error = discovery.outcome, discovery.error
             return self._committed(started_at, blank, Merged(0, 0, 0, 0), outcome, error)
+        self._query = self._narrowed()
         listing, outcome, error = self._list(started_at)
         try:
             merged = self._merge(is_whole=outcome == "complete")
@@ -271,6 +273,17 @@ class _ScopeExport:
             return listing, "partial" if listing.pages else outcome, text
         return listing, "filtered" if self._filters() else "complete", None
 
+    def _narrowed(self) -> Query:
+        """The query, of an incremental listing only for what is new or may have changed.
+
+        A query with a filter or limit of its own is asked as it is.
+        """
+        settings = self._run.settings.for_table(self._scope.table)
+        if not settings.incremental or self._filters():
+            return self._query
+        since = narrowing(self._lake, self._scope, self._source, settings, self._run.observed_at)
+        return replace(self._query, parameters={**self._query.parameters, **since})
+
     def _scoped_query(self) -> Query:
         if self._scope.membership_identifier is None:
             return self._query
@@ -279,17 +292,17 @@ class _ScopeExport:
 
     def _filters(self) -> dict[str, object]:
         """What narrows the listing; its order does not."""
-        narrowing: dict[str, object] = {
+        narrowed: dict[str, object] = {
             name: value.isoformat() if isinstance(value, datetime) else value
             for name, value in self._query.parameters.items()
             if name not in self._source.ascending
         }
         if self._query.max_items is not None:
-            narrowing["max_items"] = self._query.max_items
+            narrowed["max_items"] = self._query.max_items
         if self._query.start != Position():
             # The token itself is the service's secret; that there was one is enough.
-            narrowing |= {"starting_token": True}
-        return narrowing
+            narrowed |= {"starting_token": True}
+        return narrowed
 
     def _committed(
         self,

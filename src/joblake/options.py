@@ -39,7 +39,8 @@ Override = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TABLE.KEY=VALUE",
-        help="Region, filter, page_size or max_items of one table; repeatable.",
+        help="Region, filter, page_size, max_items, incremental or full_listing_days of one "
+        "table; repeatable.",
     ),
 ]
 Membership = Annotated[
@@ -59,6 +60,21 @@ PageSize = Annotated[
 ]
 MaxItems = Annotated[int | None, typer.Option(help="Stop after so many items.")]
 StartingToken = Annotated[str | None, typer.Option(help="Go on where --max-items stopped.")]
+Incremental = Annotated[
+    bool | None,
+    typer.Option(
+        "--incremental/--no-incremental",
+        help="List only what is new or may still change; never tells what is gone.  "
+        "[default: no-incremental]",
+    ),
+]
+FullListingDays = Annotated[
+    int | None, typer.Option(help="List everything so often all the same.  [default: 7]")
+]
+OverlapMinutes = Annotated[
+    float | None,
+    typer.Option(help="How far an incremental listing reaches back.  [default: 60]"),
+]
 MaxWorkers = Annotated[int | None, typer.Option(help="Scopes listed at once.  [default: 8]")]
 MaxWorkersPerRegion = Annotated[
     int | None, typer.Option(help="Scopes of one account and region at once.  [default: 4]")

@@ -129,6 +129,8 @@ class Override(_Checked):
     filter: Filters = ()
     page_size: Count | None = Field(default=None, ge=1)
     max_items: Count | None = Field(default=None, ge=1)
+    incremental: bool | None = None
+    full_listing_days: Count | None = Field(default=None, ge=1, le=3650)
 
 
 class Settings(_Checked):
@@ -155,6 +157,12 @@ class Settings(_Checked):
     page_size: Count | None = Field(default=None, ge=1)
     max_items: Count | None = Field(default=None, ge=1)
     starting_token: str | None = None
+    incremental: bool = False
+    """Whether only what is new or may still change is listed, where a table can be filtered so."""
+    full_listing_days: Count = Field(default=7, ge=1, le=3650)
+    """How often everything is listed all the same: only that shows what is gone."""
+    overlap_minutes: Amount = Field(default=60, ge=0, le=525_600)
+    """How far an incremental listing reaches back, for clocks that differ and late arrivals."""
 
     max_workers: Count = Field(default=8, ge=1, le=64)
     """Scopes that are listed at once."""
