@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -482,6 +483,19 @@ def test_output_is_utf_8_whatever_the_locale(filled_lake):
             expected
         )
     assert filled_lake
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", [("views",), ("query", "from jobs"), ("query",)])
+def test_a_stream_that_the_shell_closed_is_no_crash(filled_lake, closed, arguments):
+    """What cannot be told is not told, and what cannot be read is empty."""
+    command = shlex.join([sys.executable, "-m", "joblake.cli", *arguments])
+    finished = subprocess.run(
+        ["bash", "-c", f"exec {command} {closed}"], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == (2 if arguments == ("query",) else 0)
+    assert "Traceback" not in finished.stderr
+    assert filled_lake not in finished.stderr
 
 
 def test_a_misspelt_option_is_no_sql(filled_lake):

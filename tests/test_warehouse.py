@@ -137,8 +137,10 @@ def test_times_are_utc(warehouse: Warehouse):
 
 def test_parameters(warehouse: Warehouse):
     """Values are passed beside the statement."""
-    answer = warehouse.query("select job_arn from jobs where job_arn = $1", ["a"])
-    assert answer.to_pylist() == [{"job_arn": "a"}]
+    for sign, parameters in (("$1", ["a"]), ("?", ["a"]), ("$arn", {"arn": "a"})):
+        sql = f"select job_arn from jobs where job_arn = {sign}"
+        assert warehouse.query(sql, parameters).to_pylist() == [{"job_arn": "a"}]
+        assert warehouse.stream(sql, parameters).read_all().to_pylist() == [{"job_arn": "a"}]
 
 
 def test_opening_again_sees_new_rows(lake: Lake):

@@ -23,7 +23,8 @@ def open(  # noqa: A001 - read as joblake.open, like gzip.open
 ) -> "Warehouse":
     """Open a lake for queries: its files of now, read only.
 
-        joblake.open("data/demo").query("from jobs where status = $1", ["Failed"]).df()
+        lake = joblake.open("data/demo")
+        lake.query("from jobs where status = $status", {"status": "Failed"}).df()
 
     Every view can be asked for by its bare name; `views()` lists them. An answer has `.df()` for
     pandas and `.arrow()` for a pyarrow Table. Without `lake` it is the one that the command line

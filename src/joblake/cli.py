@@ -62,10 +62,7 @@ def main() -> None:
     """Run the command line and turn every refusal into one line and its exit code."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # As files are: data must not depend on the terminal's locale.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    _open_streams()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Abort:
@@ -76,6 +73,16 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(f"cannot write the output: {error.strerror or error}", 1)
+
+
+def _open_streams() -> None:
+    """Have streams that the shell closed, and data as UTF-8, as in files, whatever the locale."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _fail(message: str, code: int) -> None:
