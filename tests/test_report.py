@@ -1,6 +1,7 @@
 """The report in a real browser: what it shows is what the lake holds, and nothing else happens."""
 
 import hashlib
+import itertools
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
@@ -624,6 +626,63 @@ def test_every_text_can_be_read(browser: Browser, file: Path, theme):
         assert [text for text in texts if text[0] < 4.5] == []
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert paper == {"light": "rgb(247, 248, 249)", "dark": "rgb(17, 20, 24)"}[theme]
+
+
+# What is left of linear red, green and blue to eyes without one kind of cone (Machado, Oliveira
+# and Fernandes 2009, full severity), and to those with all.
+EYES = {
+    "all cones": np.eye(3),
+    "protan": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deutan": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritan": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
+
+
+def lab(colour: str, eye: np.ndarray) -> np.ndarray:
+    """A colour (`#rrggbb`) as an eye sees it, in CIE L*a*b*, where distance is difference."""
+    told = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    linear = np.where(told <= 0.04045, told / 12.92, ((told + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(eye @ linear, 0, 1)
+    xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]] @ seen
+    x, y, z = np.cbrt(xyz / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("eye", EYES)
+def test_colours_differ_to_every_eye(theme: str, eye: str):
+    """No two colours of one chart look alike to the colour-blind, nor any like the paper."""
+    style = (Path(figures.__file__).parent / "static" / "page.css").read_text(encoding="utf-8")
+    light, dark, *_ = style.split("@media")
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", dark if theme == "dark" else light))
+    charts = (
+        "surface succeeded partially-succeeded failed expired stopped running lost unknown",
+        "surface validation data-processing training",
+        "surface queue run",
+        "surface spread-near ink",
+    )
+    for chart in charts:
+        for one, other in itertools.combinations(chart.split(), 2):
+            pair = (lab(colours[name], EYES[eye]) for name in (one, other))
+            assert np.linalg.norm(np.subtract(*pair)) > 16, (one, other)
 
 
 @browser_needed
