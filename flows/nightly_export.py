@@ -32,10 +32,10 @@ from prefect.states import Completed, Failed  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
 from joblake.export import RunResult, ScopeResult, export_scope, failed_result  # noqa: E402
-from joblake.planning import PlannedScope, Run, lake_of, plan  # noqa: E402
+from joblake.planning import PlannedScope, Run, plan  # noqa: E402
 from joblake.publish import publish  # noqa: E402
 from joblake.report import write_report  # noqa: E402
-from joblake.settings import Settings, load_settings  # noqa: E402
+from joblake.settings import Settings, lake_of, load_settings  # noqa: E402
 
 SUMMARY_KEY = "joblake-nightly-export"
 _COLUMNS = ("scope", "outcome", "listed", "added", "changed", "vanished", "seconds", "error")

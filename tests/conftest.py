@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: an environment without the user's, and endpoints on loopback."""
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from joblake.endpoint import EndpointServer, FixedResources
+from s3_server import S3Server
 
 settings.register_profile(
     "joblake",
@@ -47,6 +49,21 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., EndpointSer
             return server
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server on loopback, with one bucket."""
+    with S3Server.started(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An s3:// location of the test's own, which boto3 finds by the environment."""
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3_server.bucket}/{uuid.uuid4()}"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ SIZE = {"x": 0, "y": 0, "width": 1240, "height": 1188}
 def main(lake: str) -> None:
     """Write the lake's report and take the picture of its head."""
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        page = write_report(Lake.at(lake), Path(folder) / "report.html")
+        page = Path(write_report(Lake.at(lake), Path(folder) / "report.html"))
         with opened(browser, page, now=datetime.now(UTC), width=SIZE["width"]) as shown:
             shown.screenshot(path=PICTURE, full_page=True, clip=SIZE)
 

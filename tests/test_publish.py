@@ -300,12 +300,12 @@ def test_what_was_published_is_told(lake: Lake):
     *marts, whole = publish(lake)
     assert [mart.name for mart in marts] == NAMES
     for mart in marts:
-        assert mart.path == lake.root / "marts" / f"{mart.name}.parquet"
+        assert mart.path == str(lake.root / "marts" / f"{mart.name}.parquet")
         assert mart.rows == len(rows_of(mart.path))
-        assert mart.bytes == mart.path.stat().st_size
-    assert whole.path == lake.root / "marts" / "joblake.duckdb"
+        assert mart.bytes == Path(mart.path).stat().st_size
+    assert whole.path == str(lake.root / "marts" / "joblake.duckdb")
     assert whole.rows == sum(mart.rows for mart in marts)
-    assert sorted(contents(lake)) == sorted(path.path.name for path in (*marts, whole))
+    assert sorted(contents(lake)) == sorted(Path(file.path).name for file in (*marts, whole))
 
 
 def test_publishing_again_replaces_everything(lake: Lake):
@@ -334,7 +334,7 @@ def test_permissions(mask: int, mode: int, tmp_path: Path):
         published = publish(lake)
     finally:
         os.umask(before)
-    assert {file.path.stat().st_mode & 0o777 for file in published} == {mode}
+    assert {Path(file.path).stat().st_mode & 0o777 for file in published} == {mode}
 
 
 def test_a_damaged_lake_leaves_the_old_marts(lake: Lake):
@@ -399,7 +399,7 @@ def test_what_a_dead_publisher_left_is_cleared(lake: Lake):
     for name in (".jobs.parquet.99999.tmp", f".{DATABASE}.99999.tmp"):
         lake.mart(name).write_bytes(b"half")
     published = publish(lake)
-    assert sorted(contents(lake)) == sorted(file.path.name for file in published)
+    assert sorted(contents(lake)) == sorted(Path(file.path).name for file in published)
 
 
 KILLED = """
@@ -433,7 +433,7 @@ def test_a_killed_publisher(renames: int, lake: Lake):
         (count,) = connection.execute("select count(*) from jobs").fetchall()
     assert count == (4 if renames else 3,)
     published = publish(lake)
-    assert sorted(contents(lake)) == sorted(file.path.name for file in published)
+    assert sorted(contents(lake)) == sorted(Path(file.path).name for file in published)
 
 
 def test_readers_never_see_less(lake: Lake):

@@ -150,7 +150,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 
 
 def reported(lake: Lake) -> Path:
-    return write_report(lake, clock=lambda: MORNING)
+    return Path(write_report(lake, clock=lambda: MORNING))
 
 
 @pytest.fixture(scope="module")
@@ -835,7 +835,7 @@ def test_it_goes_to_a_file(lake: Lake, tmp_path: Path):
     """`--output` writes there, over what was there."""
     output = tmp_path / "news.html"
     output.write_text("old")
-    assert write_report(lake, output) == output
+    assert write_report(lake, output) == str(output)
     assert output.read_text().startswith("<!doctype html>")
     assert [path.name for path in tmp_path.iterdir()] == ["news.html"]
 

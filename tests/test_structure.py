@@ -14,8 +14,8 @@ PACKAGE = ROOT / "src" / "joblake"
 # Each module of a row may import those of the rows above it, and of its own row those before it.
 LAYERS = [
     ["errors", "service_model", "bundled", "pace", "words"],
-    ["catalog", "schema", "lake", "settings", "views"],
-    ["flatten", "spool", "incremental", "listing", "merge", "aws"],
+    ["aws", "catalog", "schema", "lake", "s3_lake", "settings", "views"],
+    ["flatten", "spool", "incremental", "listing", "merge"],
     ["planning"],
     ["memberships"],
     ["export"],

@@ -31,7 +31,7 @@ def open(  # noqa: A001 - read as joblake.open, like gzip.open
     would take: JOBLAKE_LAKE, joblake.toml, data/lake. A lake that does not exist yet is empty.
 
     Args:
-        lake: the folder.
+        lake: the folder, or s3://bucket/prefix.
         skip_unreadable: leave out files that are not Parquet; `skipped` of the result names them.
 
     Raises:
@@ -40,9 +40,8 @@ def open(  # noqa: A001 - read as joblake.open, like gzip.open
         joblake.errors.UsageError: the path cannot be a lake; from `query`, the SQL is wrong or
             does not only read.
     """
-    from joblake.lake import Lake
-    from joblake.settings import load_settings
+    from joblake.settings import lake_at, lake_of, load_settings
     from joblake.warehouse import open_warehouse
 
-    location = load_settings().lake if lake is None else lake
-    return open_warehouse(Lake.at(location), skip_unreadable=skip_unreadable)
+    opened = lake_of(load_settings()) if lake is None else lake_at(lake)
+    return open_warehouse(opened, skip_unreadable=skip_unreadable)

@@ -28,6 +28,7 @@ from joblake.pace import Pace
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
+STORAGE_ATTEMPTS = 5
 
 HOME_REGION = "us-east-1"
 _THROTTLING = ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter())
@@ -313,6 +314,27 @@ def _first_accepted(attempts: Sequence[Callable[[], Any]]) -> Any:
             if error_words(error)[0] not in _REGION_REFUSED_CODES:
                 raise
     return attempts[-1]()
+
+
+def storage_client(*, connections: int) -> Any:
+    """A client of S3 with the default credentials, for `connections` threads at once.
+
+    Endpoint, region, profile and credentials are boto3's own, and are refreshed as boto3 does.
+    CredentialsError where the AWS configuration is broken.
+    """
+    core = _core_session()
+    region_name = core.get_config_variable("region") or os.environ.get("AWS_REGION")
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": STORAGE_ATTEMPTS},
+        max_pool_connections=connections,
+        user_agent_extra="joblake",
+    )
+    # It is for the signature alone: S3 redirects to the region of the bucket.
+    return boto3.Session(botocore_session=core).client(
+        "s3", region_name=region_name or HOME_REGION, config=config
+    )
 
 
 def _core_session(profile: str | None = None) -> botocore.session.Session:

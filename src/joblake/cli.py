@@ -132,6 +132,7 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
     resume_minutes: options.ResumeMinutes = None,
     mass_vanish_share: options.MassVanishShare = None,
     store_sensitive: options.StoreSensitive = None,
+    work_folder: options.WorkFolder = None,
     file_mode: options.FileMode = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run as one JSON object.")
@@ -165,6 +166,7 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
         resume_minutes=resume_minutes,
         mass_vanish_share=mass_vanish_share,
         store_sensitive=store_sensitive,
+        work_folder=work_folder,
         file_mode=file_mode,
     )
     run = plan(settings)
@@ -235,9 +237,9 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
 @contextmanager
 def _lake_to_read(settings: "Settings") -> Iterator["LakeFolder"]:
     """The lake; in the end says where there was none, because then every view is empty."""
-    from joblake.lake import Lake as LakeFolder
+    from joblake.settings import lake_of
 
-    lake = LakeFolder.at(settings.lake, file_mode=settings.file_mode)
+    lake = lake_of(settings)
     was_there = lake.exists()
     yield lake
     if not was_there:
@@ -265,7 +267,7 @@ def shell(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the shell needs a terminal; `joblake query` does without")
     with _lake_to_read(_settings(config, lake=lake)) as found:
-        location = str(found.root)
+        location = found.name_of(found.root)
     command = [sys.executable, "-m", "harlequin", "--adapter", "joblake", location]
     sys.stderr.flush()
     os.execv(sys.executable, [*command, "--skip-corrupt"] if skip_corrupt else command)  # noqa: S606 - our own interpreter

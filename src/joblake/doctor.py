@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -24,7 +23,7 @@ from urllib.request import Request, urlopen
 from joblake.aws import Connections, describe, outcome_of
 from joblake.catalog import SOURCES, memberships_operation, source_named
 from joblake.errors import CredentialsError, JoblakeError, UsageError
-from joblake.lake import Lake, unreadable_files
+from joblake.lake import Lake
 from joblake.listing import Pager, Position, Query
 from joblake.memberships import ACTIVE
 from joblake.planning import (
@@ -34,7 +33,6 @@ from joblake.planning import (
     checked_tables,
     connections_of,
     credentials_of,
-    lake_of,
     places_of,
     query_of,
     utc_now,
@@ -42,7 +40,7 @@ from joblake.planning import (
 from joblake.policy import name_of
 from joblake.schema import LISTING_SCHEMA, observation_schema
 from joblake.service_model import Operation
-from joblake.settings import Account, Settings
+from joblake.settings import Account, Settings, lake_of
 
 _PACKAGES = ("joblake", "boto3", "botocore", "duckdb", "pyarrow", "prefect")
 _CLOCK_SECONDS = 240
@@ -277,28 +275,14 @@ def _lake(settings: Settings) -> Iterator[Finding]:
     subject = f"lake {settings.lake}"
     try:
         lake = lake_of(settings)
-        if not lake.exists():
-            yield _lake_to_be(lake, subject)
-            return
-        lake.prepare()
-        with lake.scratch(lake.root / ".locks" / ".doctor.tmp") as probe:
-            probe.write_bytes(b"joblake doctor")
-        yield from _lake_files(lake, subject)
+        was_there = lake.exists()
+        lake.try_writing()
+        if was_there:
+            yield from _lake_files(lake, subject)
+        else:
+            yield Finding(subject, "not there yet; the first export makes it")
     except JoblakeError as error:
         yield Finding(subject, str(error), _RIGHTS, is_vital=True)
-    except OSError as error:
-        yield Finding(subject, f"cannot be written: {error.strerror}", _RIGHTS, is_vital=True)
-
-
-def _lake_to_be(lake: Lake, subject: str) -> Finding:
-    """A lake that the first export makes: whether it can; no trace of the trial is left."""
-    above = next(folder for folder in lake.root.parents if folder.exists())
-    try:
-        with TemporaryDirectory(prefix=".joblake-", dir=above):
-            return Finding(subject, "not there yet; the first export makes it")
-    except OSError as error:
-        detail = f"not there yet, and cannot be made in {above}: {error.strerror}"
-        return Finding(subject, detail, _RIGHTS, is_vital=True)
 
 
 def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:
@@ -306,18 +290,20 @@ def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:
     groups = [(lake.table_files(table), schema) for table, schema in schemas.items()]
     groups.append((lake.listing_files(), LISTING_SCHEMA))
     count = sum(len(files) for files, _ in groups)
-    refused = [bad for files, schema in groups for bad in unreadable_files(files, schema)]
-    free = shutil.disk_usage(lake.root).free
-    room = f"{free / (1 << 30):,.0f} GiB free"
+    refused = [bad for files, schema in groups for bad in lake.unreadable_files(files, schema)]
+    free = shutil.disk_usage(lake.work).free
+    place = "" if lake.work == lake.root else f" in {lake.work}"
+    room = f"{free / (1 << 30):,.0f} GiB free{place}"
     if free < _FREE_BYTES:
-        yield Finding(subject, f"writable, but {room}", "make room on the lake's disk")
+        yield Finding(subject, f"writable, but {room}", "make room on this disk")
     elif not refused:
         yield Finding(subject, f"readable and writable: {count} files, {room}")
     else:
         yield Finding(subject, f"writable: {count} files, {room}")
     for path, reason in refused:
         step = "restore it from a backup or move it out of the lake"
-        yield Finding(f"file {path}", f"no readable Parquet of joblake: {reason}", step)
+        name = lake.name_of(path)
+        yield Finding(f"file {name}", f"no readable Parquet of joblake: {reason}", step)
 
 
 def _prefect() -> Finding:

@@ -3,7 +3,8 @@
     JoblakeError
     ├── UsageError           an option, setting, filter or query is wrong (exit code 2)
     ├── LakeError            the lake cannot be used (exit code 3)
-    │   └── UnreadableFileError  one of its files is foreign or damaged
+    │   ├── UnreadableFileError  one of its files is foreign or damaged
+    │   └── RaceLostError    a file was replaced by another writer: read it again
     ├── CredentialsError     no listing can begin with these credentials (exit code 3)
     └── ListingError         one listing failed; becomes the outcome of its scope
         ├── DamagedPageError     an answer that is not a page of the operation
@@ -33,6 +34,10 @@ class LakeError(JoblakeError):
 
 class UnreadableFileError(LakeError):
     """A file of the lake is not the Parquet file that its name promises."""
+
+
+class RaceLostError(LakeError):
+    """A file was replaced by another writer after or while it was read; read it again."""
 
 
 class CredentialsError(JoblakeError):

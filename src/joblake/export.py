@@ -16,30 +16,33 @@ from typing import Any
 
 from joblake.aws import Connections, describe, outcome_of
 from joblake.catalog import source_named
+from joblake.errors import JoblakeError, LakeError
 from joblake.incremental import narrowing
 from joblake.lake import Lake, Scope
 from joblake.listing import Listing, Pager, Position, Query, run_listing
 from joblake.memberships import Discovery, discover
-from joblake.merge import Listed, Merged, commit_listing, merge, scope_past
+from joblake.merge import Listed, Merged, ScopePast, commit_listing, merge, scope_past
 from joblake.planning import (
     MEMBERSHIP_PARAMETER,
     Clock,
     PlannedScope,
     Run,
     connections_of,
-    lake_of,
     query_of,
     utc_now,
 )
 from joblake.schema import listed_schema
+from joblake.settings import lake_of
 from joblake.spool import Spool
 
+_NO_LISTING = Listing(pages=0, requests=0, odd_values=0)
+_NOTHING = Merged(0, 0, 0, 0)
 GOOD_OUTCOMES = frozenset({"complete", "filtered", "unsupported"})
 
 OnPage = Callable[[Scope, int], None]
 
 _sharing = Lock()
-_shared: dict[str, Connections] = {}
+_shared: dict[str, "_Shared"] = {}
 
 
 @dataclass(frozen=True)
@@ -143,21 +146,23 @@ def export_scope(
     One result, or one for each membership where these are to be discovered. Never raises for what
     can go wrong with a scope: the outcome and error of the result say it.
     """
-    connections = _connections(run)
-    place = connections.place(planned.scope.region_name, planned.credentials)
+    try:
+        shared = _shared_of(run)
+    except JoblakeError as error:  # another machine than the one that planned may lack what it has
+        return (failed_result(planned.scope, describe(error)),)
+    place = shared.connections.place(planned.scope.region_name, planned.credentials)
 
     def one(scope: PlannedScope, discovery: Discovery | None = None) -> ScopeResult:
         try:
-            lake = lake_of(run.settings)
-            with lake.locked(scope.scope), place.turns:
-                return _ScopeExport(run, scope, lake, clock, on_page).result(discovery)
+            with shared.lake.locked(scope.scope), place.turns:
+                return _ScopeExport(run, scope, shared.lake, clock, on_page).result(discovery)
         except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
             return failed_result(scope.scope, describe(error))
 
     if not planned.needs_discovery:
         return (one(planned),)
     with place.turns:
-        found = discover(connections, planned)
+        found = discover(shared.connections, planned)
     results = [one(member) for member in found.members]
     if found.error is not None or not found.members:
         # Looked and found none is a complete listing of nothing: it goes on record too.
@@ -170,12 +175,19 @@ def failed_result(scope: Scope, error: str) -> ScopeResult:
     return _result(scope, outcome="failed", error=error)
 
 
-def _connections(run: Run) -> Connections:
-    """One set of clients for all scopes that this process exports of a run."""
+@dataclass(frozen=True)
+class _Shared:
+    """What all scopes share that this process exports of a run: clients, those of S3 included."""
+
+    connections: Connections
+    lake: Lake
+
+
+def _shared_of(run: Run) -> _Shared:
     with _sharing:
         if run.run_id not in _shared:
             _shared.clear()  # the next run reads the environment anew
-            _shared[run.run_id] = connections_of(run.settings)
+            _shared[run.run_id] = _Shared(connections_of(run.settings), lake_of(run.settings))
         return _shared[run.run_id]
 
 
@@ -200,15 +212,19 @@ class _ScopeExport:
         """List and commit; of a `discovery` that found nothing to list, commit how it ended."""
         started_at = self._clock()
         if discovery is not None:
-            blank = Listing(pages=0, requests=0, odd_values=0)
             outcome, error = discovery.outcome, discovery.error
-            return self._committed(started_at, blank, Merged(0, 0, 0, 0), outcome, error)
+            return self._committed(started_at, _NO_LISTING, _NOTHING, outcome, error)
+        try:
+            # Before the first request: what cannot be merged need not be listed.
+            past = scope_past(self._lake, self._scope)
+        except LakeError as refusal:
+            return self._committed(started_at, _NO_LISTING, _NOTHING, "failed", describe(refusal))
         self._query = self._narrowed()
         listing, outcome, error = self._list(started_at)
         try:
-            merged = self._merge(is_whole=outcome == "complete")
+            merged = self._merge(past, started_at, is_whole=outcome == "complete")
         except Exception as refusal:  # noqa: BLE001 - the edge, as above
-            merged, outcome, error = Merged(0, 0, 0, 0), "failed", describe(refusal)
+            merged, outcome, error = _NOTHING, "failed", describe(refusal)
         if merged.held:
             error = (
                 f"{merged.held} resources are missing at once; they are held until the next "
@@ -220,18 +236,23 @@ class _ScopeExport:
             self._spool.discard()
         return self._committed(started_at, listing, merged, outcome, error)
 
-    def _merge(self, *, is_whole: bool) -> Merged:
+    def _merge(self, past: ScopePast, started_at: datetime, *, is_whole: bool) -> Merged:
         if not self._spool.pages:
             self._spool.close()
-            return Merged(0, 0, 0, 0)
-        past = scope_past(self._lake, self._scope)
+            return _NOTHING
+        known_until = past.last_observed_at
+        if self._spool.started_at is not None and self._spool.started_at < started_at:
+            # Resumed: its first pages are older than what others observed before this run.
+            started_at = self._spool.started_at
+            known_until = min(known_until, started_at) if known_until else None
         listed = Listed(
             scope=self._scope,
             source=self._source,
             rows=self._spool.table(),
             run_id=self._run.run_id,
-            started_at=self._spool.started_at or self._run.observed_at,
-            observed_at=past.next_instant(self._run.observed_at),
+            started_at=started_at,
+            known_until=known_until,
+            observed_at=self._run.observed_at,
             is_whole=is_whole,
             mass_vanish_share=self._run.settings.mass_vanish_share,
             store_sensitive=self._run.settings.store_sensitive,
@@ -243,7 +264,7 @@ class _ScopeExport:
         operation = self._source.operation
         settings = self._run.settings
         pager: Pager | None = None
-        connections = _connections(self._run)
+        connections = _shared_of(self._run).connections
         region_name, credentials = self._scope.region_name, self._planned.credentials
         try:
             client = connections.client(operation.client, region_name, credentials)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
 OBSERVATIONS = "observations.parquet"
 LISTINGS = "listings.parquet"
 DEFAULT_LAKE = "data/lake"
+DEFAULT_WORK_FOLDER = "data/s3"
+S3_SCHEME = "s3://"
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}")
 _MEMBERSHIP = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]*")
+_KEYS = frozenset({("account", "region", "month"), ("account", "region", "membership", "month")})
 _COLUMNS_OF_EVERY_FILE = frozenset(
     {"run_id", "account_id", "region_name", "observed_at", "change", "started_at", "outcome"}
 )
@@ -76,20 +80,25 @@ class Scope:
 
 @dataclass(frozen=True)
 class Lake:
-    """A local folder of Parquet partitions. `file_mode` is the permission of every file."""
+    """A local folder of Parquet partitions. `file_mode` is the permission of every file.
+
+    What it says of files are local paths to read from, and places to replace; `place_of` leads from
+    the one to the other and `name_of` to what people call it. Here all three are the same; of a
+    lake on S3 (`s3_lake.S3Lake`) they are not.
+    """
 
     root: Path
     file_mode: int = 0o600
 
     @classmethod
     def at(cls, location: str | Path, *, file_mode: int = 0o600) -> "Lake":
-        """The lake at a path, which may not exist yet.
+        """The lake at a path, which may not exist yet; `settings.lake_at` knows S3 too.
 
         UsageError where it cannot be a lake, LakeError where the disk does not say.
         """
         text = str(location)
         if "://" in text:
-            raise UsageError(f"lake {text}: only local folders can be a lake in this version")
+            raise UsageError(f"lake {text}: a lake is a local folder or s3://bucket/prefix")
         if not text.strip() or "\0" in text:
             raise UsageError(f"lake {text!r} is no path of a folder; give one with --lake")
         try:
@@ -97,62 +106,118 @@ class Lake:
         except RuntimeError as error:
             raise UsageError(f"lake {text}: {error}; give a folder with --lake") from error
         for path in (root, *root.parents):
-            with _lake_errors(path, "read"):
+            with lake_errors(path, "read"):
                 is_file = path.exists() and not path.is_dir()
             if is_file:
                 raise UsageError(f"lake {text}: {path} is a file; give a folder with --lake")
         return cls(root.absolute(), file_mode)
 
+    @property
+    def work(self) -> Path:
+        """The local folder of locks and unmerged pages."""
+        return self.root
+
     def prepare(self) -> None:
         """Make the folders that every writer needs; LakeError where that cannot be."""
-        with _lake_errors(self.root):
-            locks = self.root / ".locks"
+        with lake_errors(self.work):
+            locks = self.work / ".locks"
             locks.mkdir(parents=True, exist_ok=True)
             if not os.access(locks, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
+    def try_writing(self) -> None:
+        """See whether an export could write here; LakeError where not. No trace is left."""
+        place = self.root / ".locks"
+        if not self.exists():
+            place = next(folder for folder in self.root.parents if folder.exists())
+        with lake_errors(place):
+            if self.exists():
+                place.mkdir(exist_ok=True)
+            with TemporaryDirectory(prefix=".joblake-", dir=place):
+                pass
+
     def exists(self) -> bool:
         """Whether anything was ever written here."""
-        with _lake_errors(self.root, "read"):
+        with lake_errors(self.root, "read"):
             return self.root.exists()
 
     def partition(self, scope: Scope, month: str) -> Path:
-        """The observation file of a scope and month (`2026-11`)."""
+        """The place of the observation file of a scope and month (`2026-11`)."""
         return self.root / scope.table / scope.folder / f"month={month}" / OBSERVATIONS
 
     def listing_partition(self, scope: Scope, month: str) -> Path:
-        """The listing file of a scope and month."""
+        """The place of the listing file of a scope and month."""
         return self.root / "listings" / scope.table / scope.folder / f"month={month}" / LISTINGS
 
+    def held(self, scope: Scope) -> Path:
+        """The place of what the scope's last complete listing missed and did not believe."""
+        return self.root / "listings" / scope.table / scope.folder / "held.missing"
+
+    def mart(self, file_name: str) -> Path:
+        """The place of a file that is published for BI tools."""
+        return self.root / "marts" / file_name
+
     def spool(self, scope: Scope) -> Path:
-        """The folder that keeps a scope's pages until they are merged."""
-        return self.root / ".spool" / scope.table / scope.folder
+        """The local folder that keeps a scope's pages until they are merged."""
+        return self.work / ".spool" / scope.table / scope.folder
 
     def scope_files(self, scope: Scope) -> list[Path]:
         """A scope's observation files, oldest month first."""
-        return _months(self.root / scope.table / scope.folder, OBSERVATIONS)
+        folder = self.root / scope.table / scope.folder
+        return self._fetched(_months(folder, self._files_below(folder), OBSERVATIONS))
 
     def scope_listing_files(self, scope: Scope) -> list[Path]:
         """A scope's listing files, oldest month first."""
-        return _months(self.root / "listings" / scope.table / scope.folder, LISTINGS)
+        folder = self.root / "listings" / scope.table / scope.folder
+        return self._fetched(_months(folder, self._files_below(folder), LISTINGS))
+
+    def file_at(self, place: Path) -> Path | None:
+        """The file to read from at a place, where there is one."""
+        found = self._fetched([file for file in self._files_below(place.parent) if file == place])
+        return found[0] if found else None
 
     def table_files(self, table: str) -> list[Path]:
         """All observation files of a table, over every scope and month."""
-        return _partitions(self.root / table, OBSERVATIONS)
+        folder = self.root / table
+        return self._fetched(_partitions(folder, self._files_below(folder), OBSERVATIONS))
 
     def listing_files(self) -> list[Path]:
         """All listing files, over every table, scope and month."""
         tables = self.root / "listings"
-        names = [name for name in _names_in(tables) if _TABLE.fullmatch(name)]
-        return [file for name in names for file in _partitions(tables / name, LISTINGS)]
+        files = self._files_below(tables)
+        names = sorted({file.relative_to(tables).parts[0] for file in files})
+        return self._fetched(
+            [
+                file
+                for name in names
+                if _TABLE.fullmatch(name)
+                for file in _partitions(tables / name, files, LISTINGS)
+            ]
+        )
 
-    def mart(self, file_name: str) -> Path:
-        """A file that is published for BI tools."""
-        return self.root / "marts" / file_name
+    def place_of(self, file: Path) -> Path:
+        """The place that a file to read from was found at."""
+        return file
+
+    def name_of(self, path: Path) -> str:
+        """What people call a place, or a file to read from."""
+        return str(path)
+
+    def _files_below(self, folder: Path) -> list[Path]:
+        """Every place below a folder that has a file; none where there is no such folder.
+
+        LakeError where it cannot be read: to a glob it would look empty.
+        """
+        with lake_errors(folder, "read"):
+            return list(_walk(folder))
+
+    def _fetched(self, places: list[Path]) -> list[Path]:
+        """The files to read from, in the order of their places."""
+        return places
 
     @contextmanager
     def locked(self, scope: Scope) -> Iterator[None]:
-        """Hold the scope for writing, waiting for another run that holds it.
+        """Hold the scope for writing, waiting for another run on this machine that holds it.
 
         Whoever gets the lock also clears what dead runs left under temporary names.
         """
@@ -164,15 +229,13 @@ class Lake:
     def locked_marts(self) -> Iterator[None]:
         """Hold the marts for publishing, in the same way."""
         with self._locked("marts"):
-            for leftover in (self.root / "marts").glob(".*.tmp"):
-                with _lake_errors(leftover):
-                    leftover.unlink(missing_ok=True)
+            self._clear((self.root / "marts").glob(".*.tmp"))
             yield
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        path = self.root / ".locks" / f"{name}.lock"
-        with _lake_errors(path):
+        path = self.work / ".locks" / f"{name}.lock"
+        with lake_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path, mode=self.file_mode, thread_local=False)
             lock.acquire()
@@ -184,38 +247,46 @@ class Lake:
     def _clear_temporary_files(self, scope: Scope) -> None:
         files = self.root / scope.table / scope.folder
         listings = self.root / "listings" / scope.table / scope.folder
-        leftovers = [
-            *files.glob("month=*/.*.tmp"),
-            *listings.glob("month=*/.*.tmp"),
-            *self.spool(scope).glob("*.tmp"),
-        ]
-        for leftover in leftovers:
-            with _lake_errors(leftover):
+        self._clear(files.glob("month=*/.*.tmp"))
+        self._clear(listings.glob("month=*/.*.tmp"))
+        self._clear(listings.glob(".*.tmp"))
+        self._clear(self.spool(scope).glob("*.tmp"))
+
+    def _clear(self, leftovers: Iterable[Path]) -> None:
+        for leftover in list(leftovers):
+            with lake_errors(leftover):
                 if leftover.is_dir():
                     shutil.rmtree(leftover)  # what a dead merge had spilled
                 else:
                     leftover.unlink(missing_ok=True)
 
     @contextmanager
-    def replacing(self, target: Path) -> Iterator[Path]:
-        """Give a temporary path to write; it becomes `target` when the block ends well.
+    def replacing(self, target: Path, *, is_whole: bool = False) -> Iterator[Path]:
+        """Give a temporary path to write; it becomes the file at `target` when the block ends well.
 
-        Call with the scope locked. LakeError when the file system refuses; `target` is then as
-        it was.
+        Call with the scope locked. What is written was made from what this lake object has last
+        shown of the scope, unless it `is_whole` in itself: where another machine has replaced the
+        file since, RaceLostError. LakeError when the storage refuses. `target` is then as it was.
         """
+        del is_whole  # on a local disk the lock keeps everybody else away
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        with _lake_errors(target):
+        with lake_errors(target):
             _make_durable_folder(target.parent)
-        with self.scratch(temporary), _lake_errors(target):
+        with self.scratch(temporary), lake_errors(target):
             yield temporary
             _fsync(temporary)
             temporary.rename(target)
             _fsync(target.parent)
 
+    def remove(self, place: Path) -> None:
+        """Take away the file at a place, if there is one."""
+        with lake_errors(place):
+            place.unlink(missing_ok=True)
+
     @contextmanager
     def scratch(self, path: Path) -> Iterator[Path]:
         """An empty file with the lake's permissions, which is gone when the block ends."""
-        with _lake_errors(path):
+        with lake_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, self.file_mode)
@@ -227,42 +298,53 @@ class Lake:
             finally:
                 path.unlink(missing_ok=True)
 
+    def unreadable_files(
+        self, files: Iterable[Path], schema: "pa.Schema | None" = None
+    ) -> list[tuple[Path, str]]:
+        """The files that are not Parquet, each with the reason.
 
-def unreadable_files(
-    files: Iterable[Path], schema: "pa.Schema | None" = None
-) -> list[tuple[Path, str]]:
-    """The files that are not Parquet, each with the reason.
+        With a `schema`, also those that another program wrote: without the columns that say which
+        run saw a row where, or with another type for a column of ours. Older files may lack columns
+        and newer ones have more. LakeError for a file that may not be read: that is no damage.
+        """
+        return self.schemas_of(files, schema)[1]
 
-    With a `schema`, also those that another program wrote: without the columns that say which
-    run saw a row where, or with another type for a column of ours. Older files may lack columns
-    and newer ones have more. LakeError for a file that may not be read: that is no damage.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    def schemas_of(
+        self, files: Iterable[Path], schema: "pa.Schema | None" = None
+    ) -> "tuple[dict[Path, pa.Schema], list[tuple[Path, str]]]":
+        """The schemas of those files that are readable, and the others with the reasons."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-    refused = []
-    for file in files:
-        try:
-            found = pq.read_schema(file)
-        except PermissionError as error:
-            raise LakeError(
-                f"cannot read {file}: Permission denied; it may well be sound: read it as its "
-                "owner, or have its rights changed (file_mode sets those of new files)"
-            ) from error
-        except (pa.ArrowInvalid, OSError) as error:
-            refused.append((file, str(error).splitlines()[0]))
-            continue
-        if schema is not None and (reason := _difference(found, schema)):
-            refused.append((file, reason))
-    return refused
+        schemas, refused = {}, []
+        for file in files:
+            try:
+                found = pq.read_schema(file)
+            except PermissionError as error:
+                raise LakeError(
+                    f"cannot read {self.name_of(file)}: Permission denied; it may well be sound: "
+                    "read it as its owner, or have its rights changed (file_mode sets those of "
+                    "new files)"
+                ) from error
+            except (pa.ArrowInvalid, OSError) as error:
+                refused.append((file, str(error).splitlines()[0]))
+                continue
+            if schema is not None and (reason := _difference(found, schema)):
+                refused.append((file, reason))
+            else:
+                schemas[file] = found
+        return schemas, refused
 
+    def require_readable(self, files: Iterable[Path], schema: "pa.Schema | None" = None) -> None:
+        """UnreadableFileError naming the first unreadable file (see there), and the way out."""
+        for file, reason in self.unreadable_files(files, schema):
+            raise self.unreadable(file, reason)
 
-def require_readable(files: Iterable[Path], schema: "pa.Schema | None" = None) -> None:
-    """UnreadableFileError naming the first unreadable file (see there), and the way out."""
-    for file, reason in unreadable_files(files, schema):
-        raise UnreadableFileError(
-            f"{file} is not a readable Parquet file of joblake ({reason}); restore it from a "
-            "backup or move it out of the lake, then run again"
+    def unreadable(self, file: Path, reason: str) -> UnreadableFileError:
+        """The error of a file that cannot be read, and the way out."""
+        return UnreadableFileError(
+            f"{self.name_of(file)} is not a readable Parquet file of joblake ({reason}); "
+            "restore it from a backup or move it out of the lake, then run again"
         )
 
 
@@ -282,34 +364,38 @@ def month_of(instant: datetime) -> str:
     return instant.strftime("%Y-%m")
 
 
-def _partitions(table: Path, name: str) -> list[Path]:
-    """The files called `name` in every month of every scope of a table."""
-    regions = [
-        region for account in _folders(table, "account") for region in _folders(account, "region")
-    ]
-    memberships = [place for region in regions for place in _folders(region, "membership")]
-    return sorted(file for scope in regions + memberships for file in _months(scope, name))
+def _partitions(table: Path, files: Iterable[Path], name: str) -> list[Path]:
+    """Those of `files` that are called `name` in a month of a scope of a table, in order."""
+    return sorted(
+        file
+        for file in files
+        if file.name == name
+        and file.is_relative_to(table)
+        and tuple(part.split("=")[0] for part in file.relative_to(table).parts[:-1]) in _KEYS
+    )
 
 
-def _months(scope: Path, name: str) -> list[Path]:
-    """The files called `name` in the months of one scope, oldest first."""
-    return [month / name for month in _folders(scope, "month") if name in _names_in(month)]
+def _months(scope: Path, files: Iterable[Path], name: str) -> list[Path]:
+    """Those of `files` that are called `name` in a month of one scope, oldest first."""
+    return sorted(
+        file
+        for file in files
+        if file.name == name and file.parent.parent == scope and file.parent.name[:6] == "month="
+    )
 
 
-def _folders(folder: Path, key: str) -> list[Path]:
-    return [folder / entry for entry in _names_in(folder) if entry.startswith(f"{key}=")]
-
-
-def _names_in(folder: Path) -> list[str]:
-    """What a folder holds, in order; nothing where there is no such folder.
-
-    LakeError where it cannot be read: to a glob it would look empty.
-    """
-    with _lake_errors(folder, "read"):
-        try:
-            return sorted(entry.name for entry in folder.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file below a folder; unlike os.walk it hides no error but that there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in found:
+        if entry.is_dir():
+            yield from _walk(Path(entry.path))
+        else:
+            yield Path(entry.path)
 
 
 def _make_durable_folder(folder: Path) -> None:
@@ -324,7 +410,8 @@ def _make_durable_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _lake_errors(path: Path, what: str = "write") -> Iterator[None]:
+def lake_errors(path: Path, what: str = "write") -> Iterator[None]:
+    """LakeError for whatever the operating system refuses while the block runs."""
     try:
         yield
     except OSError as error:

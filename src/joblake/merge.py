@@ -7,12 +7,12 @@ a new file, which replaces the month's file in one step.
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 # Its classes stand quoted in the annotations below: Prefect keeps these functions beyond the end of
 # the interpreter, and DuckDB's binding reports as leaked whatever evaluated annotations then hold.
@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from joblake.catalog import Source, source_named
-from joblake.errors import LakeError, UnreadableFileError
+from joblake.errors import LakeError, RaceLostError, UnreadableFileError
 from joblake.flatten import flatten_extras
-from joblake.lake import Lake, Scope, month_of, require_readable
+from joblake.lake import Lake, Scope, month_of
 from joblake.schema import (
     EXTRA,
     LISTING_SCHEMA,
@@ -37,9 +37,12 @@ from joblake.schema import (
 
 HOLD_ABOVE = 20
 """A scope of at most this many resources may vanish at once without being held."""
+MERGES = 10
+"""How often a merge is done again at most, because another machine wrote the scope meanwhile."""
 _TICK = timedelta(microseconds=1)
 _POSITION = "listed_position"
 _SUMMED = ("added", "changed", "vanished", "requests")
+_Result = TypeVar("_Result")
 _WAY_OUT = "; restore it from a backup or move it out of the lake, then run again"
 
 
@@ -58,8 +61,9 @@ class Merged:
 class Listed:
     """One listing's rows and what may be concluded from them.
 
-    It began at `started_at`; `observed_at` is the instant of its rows; `is_whole` says that it was
-    complete and unfiltered, so that what it does not show has vanished.
+    It began at `started_at`, when the newest observation of the scope was of `known_until`;
+    `observed_at` is the instant of its rows, unless the scope has newer ones. `is_whole` says that
+    it was complete and unfiltered, so that what it does not show has vanished.
     """
 
     scope: Scope
@@ -67,6 +71,7 @@ class Listed:
     rows: pa.Table
     run_id: str
     started_at: datetime
+    known_until: datetime | None
     observed_at: datetime
     is_whole: bool
     mass_vanish_share: float
@@ -76,17 +81,34 @@ class Listed:
 def merge(lake: Lake, listed: Listed) -> Merged:
     """Write the observations that a listing gives rise to. Call with the scope locked.
 
-    LakeError when the lake refuses, UnreadableFileError when one of the scope's files is damaged
-    or foreign; either way the lake is as it was.
+    What another machine observed since the listing began stands, because it is as new. LakeError
+    when the lake refuses, UnreadableFileError when one of the scope's files is damaged or foreign;
+    either way the lake is as it was.
     """
+    return _until_won(lambda: _merge(lake, listed))
+
+
+def _until_won(work: Callable[[], _Result]) -> _Result:
+    """Do it again, from what the lake then has, as long as another machine is faster."""
+    for _ in range(MERGES - 1):
+        try:
+            return work()
+        except RaceLostError:
+            continue
+    return work()
+
+
+def _merge(lake: Lake, listed: Listed) -> Merged:
     known_files = lake.scope_files(listed.scope)
-    require_readable(known_files, observation_schema(listed.source))
+    past = _scope_past(lake, listed.scope, known_files)
+    listed = replace(listed, observed_at=past.next_instant(listed.observed_at))
     target = lake.partition(listed.scope, month_of(listed.observed_at))
-    month = [target] if target in known_files else []
+    month = [file for file in known_files if lake.place_of(file) == target]
     positions = pa.array(np.arange(listed.rows.num_rows))
     news = lake.spool(listed.scope) / "news.tmp"
-    with lake.scratch(news), _connection(known_files, lake.spool(listed.scope)) as connection:
-        connection.register("held", _read_held(lake, listed))
+    with lake.scratch(news), _connection(lake, known_files, listed.scope) as connection:
+        held = _read_held(lake, listed)
+        connection.register("held", held)
         connection.register("spool", listed.rows.append_column(_POSITION, positions))
         connection.register("typed", observation_schema(listed.source).empty_table())
         connection.execute(f"create temp view listed as {_listed_sql(listed.source)}")
@@ -101,13 +123,9 @@ def merge(lake: Lake, listed: Listed) -> Merged:
         if merged.added + merged.changed + merged.vanished:
             with lake.replacing(target) as temporary:
                 _copy(connection, _partition_sql(month, news, is_held=merged.held > 0), temporary)
-        if listed.is_whole:
-            _write_held(lake, listed, connection, news if merged.held else None)
+        if listed.is_whole and (merged.held or held.num_rows):
+            _write_held(lake, listed, connection, news, is_held=merged.held > 0)
     return merged
-
-
-def _held_file(lake: Lake, scope: Scope) -> Path:
-    return lake.spool(scope) / "held.missing"
 
 
 def _read_held(lake: Lake, listed: Listed) -> pa.Table:
@@ -115,9 +133,9 @@ def _read_held(lake: Lake, listed: Listed) -> pa.Table:
 
     A listing that is resumed after it was held must not confirm itself.
     """
-    file = _held_file(lake, listed.scope)
+    file = lake.file_at(lake.held(listed.scope))
     nothing = pa.table({"identity": pa.array([], pa.string())})
-    if not file.exists():
+    if file is None:
         return nothing
     try:
         held = pq.ParquetFile(file).read()
@@ -128,18 +146,20 @@ def _read_held(lake: Lake, listed: Listed) -> pa.Table:
 
 
 def _write_held(
-    lake: Lake, listed: Listed, connection: "duckdb.DuckDBPyConnection", news: Path | None
+    lake: Lake,
+    listed: Listed,
+    connection: "duckdb.DuckDBPyConnection",
+    news: Path,
+    *,
+    is_held: bool,
 ) -> None:
-    file = _held_file(lake, listed.scope)
-    if news is None:
-        file.unlink(missing_ok=True)
-        return
+    """Keep what is missing for the next complete listing; no row where nothing is held."""
     missing = connection.sql(
         f"select {_identity(listed.source)} as identity from {_parquet([news])} "
-        "where change = 'missing'"
+        f"where change = 'missing' and {is_held}"
     ).to_arrow_table()
     marked = missing.replace_schema_metadata({"started_at": listed.started_at.isoformat()})
-    with lake.replacing(file) as temporary:
+    with lake.replacing(lake.held(listed.scope), is_whole=True) as temporary:
         pq.write_table(marked, temporary)
 
 
@@ -177,15 +197,20 @@ def commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
     A run that tries a scope again has one row all the same: that of the last try, from the start
     of the first one, with the changes and requests of all.
     """
+    _until_won(lambda: _commit_listing(lake, scope, row))
+
+
+def _commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
     target = lake.listing_partition(scope, month_of(row["started_at"]))
     stored = LISTING_SCHEMA.empty_table()
-    files = lake.scope_listing_files(scope)
+    files = {lake.place_of(file): file for file in lake.scope_listing_files(scope)}
     # The first try may lie in the month before.
-    for file in sorted({*files[-2:], target}.intersection(files)):
-        listings = _read_listings([file])
+    for place in sorted({*list(files)[-2:], target}.intersection(files)):
+        lake.require_readable([files[place]], LISTING_SCHEMA)
+        listings = _read(lake, files[place])
         is_earlier_try = pc.equal(listings.column("run_id"), row["run_id"])
-        if file == target or pc.any(is_earlier_try).as_py():
-            target, stored = file, listings.filter(pc.invert(is_earlier_try))
+        if place == target or pc.any(is_earlier_try).as_py():
+            target, stored = place, listings.filter(pc.invert(is_earlier_try))
             for earlier in listings.filter(is_earlier_try).to_pylist():
                 added = {name: earlier[name] + row[name] for name in _SUMMED}
                 row = row | added | {"started_at": earlier["started_at"]}
@@ -210,28 +235,25 @@ class ScopePast:
 
 def scope_past(lake: Lake, scope: Scope) -> ScopePast:
     """Read what earlier listings left. Call with the scope locked."""
-    files = lake.scope_files(scope)
-    require_readable(files, observation_schema(source_named(scope.table)))
-    last_observed_at = None
-    if files:
-        with _connection(files, lake.spool(scope)) as connection:
-            sql = f"select epoch_us(max(observed_at)) from {_parquet(files)}"
-            microseconds = _count(connection, sql)
-            last_observed_at = pa.scalar(microseconds, pa.timestamp("us", "UTC")).as_py()
+    return _scope_past(lake, scope, lake.scope_files(scope))
+
+
+def _scope_past(lake: Lake, scope: Scope, files: Sequence[Path]) -> ScopePast:
+    lake.require_readable(files, observation_schema(source_named(scope.table)))
+    instants = [_read(lake, file, columns=["observed_at"]).column("observed_at") for file in files]
     # What cannot be put on record must not be merged either.
-    require_readable(lake.scope_listing_files(scope), LISTING_SCHEMA)
-    return ScopePast(last_observed_at)
+    lake.require_readable(lake.scope_listing_files(scope), LISTING_SCHEMA)
+    return ScopePast(max((pc.max(column).as_py() for column in instants), default=None))
 
 
-def _read_listings(files: Sequence[Path]) -> pa.Table:
-    require_readable(files, LISTING_SCHEMA)
+def _read(lake: Lake, file: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of a file; UnreadableFileError where it is damaged."""
     try:
         # ParquetFile, because read_table would add the folder's Hive keys as columns.
-        tables = [pq.ParquetFile(file).read() for file in files]
+        return pq.ParquetFile(file).read(columns=columns)
     except (pa.ArrowInvalid, OSError) as error:
-        places = ", ".join(map(str, files))
-        raise UnreadableFileError(f"one of {places} is damaged ({error}){_WAY_OUT}") from error
-    return pa.concat_tables([LISTING_SCHEMA.empty_table(), *tables], promote_options="default")
+        name = lake.name_of(file)
+        raise UnreadableFileError(f"{name} is damaged ({error}){_WAY_OUT}") from error
 
 
 # --- SQL -------------------------------------------------------------------------------------
@@ -275,7 +297,7 @@ def _known_sql(listed: Listed, learnt_count: int) -> str:
         for name in names
     ]
     if not learnt_count:
-        return f"select {', '.join(columns)}, identity, change from stored"
+        return f"select {', '.join(columns)}, identity, change, observed_at from stored"
     members = ", ".join(
         f"if(learnt.identity is null, stored.extra, learnt.extra) as {name}"
         if name == EXTRA
@@ -284,7 +306,7 @@ def _known_sql(listed: Listed, learnt_count: int) -> str:
     )
     # Without a key the content identifies a row, and that has just moved between columns.
     return f"""
-        select {", ".join(columns)}, {_identity(listed.source)} as identity, change
+        select {", ".join(columns)}, {_identity(listed.source)} as identity, change, observed_at
         from (
             select {members}, stored.change, stored.observed_at
             from stored left join learnt on stored.identity = learnt.identity
@@ -306,11 +328,14 @@ def _news_sql(listed: Listed) -> str:
         )
     )
     is_new = "known.identity is null or known.change = 'vanished'"
+    is_older = "false"
+    if listed.known_until is not None:
+        is_older = f"known.observed_at <= make_timestamptz({_microseconds(listed.known_until)})"
     change = f"case when {is_new} then 'added' else 'changed' end"
     sql = f"""
         select {head.format(change=change)}, {", ".join(f"listed.{name}" for name in names)}
         from listed left join known using (identity)
-        where {is_new} or {differs}
+        where ({is_new} or {differs}) and (known.identity is null or {is_older})
     """
     if not listed.is_whole:
         return sql
@@ -322,7 +347,7 @@ def _news_sql(listed: Listed) -> str:
         select {head.format(change=gone)}, {", ".join(f"known.{name}" for name in names)}
         from known anti join listed using (identity)
         left join held on known.identity = held.identity
-        where known.change <> 'vanished'
+        where known.change <> 'vanished' and {is_older}
     """
 
 
@@ -375,10 +400,12 @@ def _count(connection: "duckdb.DuckDBPyConnection", sql: str) -> int:
 
 
 @contextmanager
-def _connection(files: Sequence[Path], spool: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+def _connection(
+    lake: Lake, files: Sequence[Path], scope: Scope
+) -> Iterator["duckdb.DuckDBPyConnection"]:
     """An in-memory DuckDB; its refusals become errors that name the file at fault."""
     # What does not fit in memory spills beside the spool, where nobody else may read.
-    spill = spool / "spill.tmp"
+    spill = lake.spool(scope) / "spill.tmp"
     shutil.rmtree(spill, ignore_errors=True)
     spill.mkdir(mode=0o700, parents=True)
     connection = duckdb.connect(
@@ -393,7 +420,8 @@ def _connection(files: Sequence[Path], spool: Path) -> Iterator["duckdb.DuckDBPy
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         if damaged := [file for file in files if _is_damaged(file)]:
-            raise UnreadableFileError(f"{damaged[0]} is damaged ({reason}){_WAY_OUT}") from error
+            name = lake.name_of(damaged[0])
+            raise UnreadableFileError(f"{name} is damaged ({reason}){_WAY_OUT}") from error
         raise LakeError(f"DuckDB could not merge: {reason}; check the lake's disk") from error
     finally:
         connection.close()

@@ -10,7 +10,10 @@ from typing import Annotated
 import typer
 
 Lake = Annotated[
-    str | None, typer.Option(help="Folder of the lake.  [env: JOBLAKE_LAKE; default: data/lake]")
+    str | None,
+    typer.Option(
+        help="The lake: a folder or s3://bucket/prefix.  [env: JOBLAKE_LAKE; default: data/lake]"
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -99,6 +102,12 @@ StoreSensitive = Annotated[
     typer.Option(
         "--store-sensitive/--no-store-sensitive",
         help="Whether members that AWS marks as sensitive are stored.  [default: store-sensitive]",
+    ),
+]
+WorkFolder = Annotated[
+    str | None,
+    typer.Option(
+        help="Local folder of a lake on S3: locks, copies, unmerged pages.  [default: data/s3]"
     ),
 ]
 FileMode = Annotated[

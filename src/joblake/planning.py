@@ -12,10 +12,10 @@ from fnmatch import fnmatchcase
 from joblake.aws import DEFAULT, HOME_REGION, Connections, Credentials, Politeness, known_regions
 from joblake.catalog import Source, source_named
 from joblake.errors import CredentialsError, UsageError
-from joblake.lake import Lake, Scope
+from joblake.lake import Scope
 from joblake.listing import Position, Query, decode_position
 from joblake.service_model import convert_parameter
-from joblake.settings import Account, Settings, account_of_role
+from joblake.settings import Account, Settings, account_of_role, lake_of
 
 ALL_REGIONS = "all"
 MEMBERSHIP_PARAMETER = "membershipIdentifier"
@@ -83,11 +83,6 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
     _require_one_start(settings, scopes)
     lake_of(settings).prepare()
     return Run(str(uuid.uuid4()), clock(), settings, tuple(dict.fromkeys(scopes)))
-
-
-def lake_of(settings: Settings) -> Lake:
-    """The lake that the settings name."""
-    return Lake.at(settings.lake, file_mode=settings.file_mode)
 
 
 def connections_of(settings: Settings) -> Connections:

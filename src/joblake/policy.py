@@ -13,11 +13,11 @@ from typing import Any
 from joblake.aws import DEFAULT, HOME_REGION, Credentials, known_regions, partition_of
 from joblake.catalog import memberships_operation, source_named
 from joblake.errors import UsageError
+from joblake.lake import S3_SCHEME
 from joblake.planning import ALL_REGIONS, checked_tables, credentials_of, given_memberships
 from joblake.settings import Account, Settings
 
 VERSION = "2012-10-17"
-S3_SCHEME = "s3://"
 
 Policy = Mapping[str, Any]
 
@@ -85,7 +85,7 @@ def _lake_statements(settings: Settings) -> list[dict[str, Any]]:
     listing = _statement("ListLake", ["s3:ListBucket"], [arn])
     if prefix:
         listing["Condition"] = {"StringLike": {"s3:prefix": below}}
-    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    actions = ["s3:GetObject", "s3:PutObject"]
     return [listing, _statement("ReadAndWriteLake", actions, [f"{arn}/{below}"])]
 
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ import duckdb
 import pyarrow.parquet as pq
 from pyarrow.dataset import dataset
 
-from joblake.errors import LakeError, UsageError
+from joblake.errors import LakeError, RaceLostError, UsageError
 from joblake.lake import Lake
 from joblake.views import View, read_views
-from joblake.warehouse import Warehouse, open_warehouse
+from joblake.warehouse import ATTEMPTS, Warehouse, open_warehouse
 
 MARTS = (
     "history.jobs",
@@ -57,13 +57,13 @@ class Published:
     """A file that was published: a mart, or the database with the rows of all of them."""
 
     name: str
-    path: Path
+    path: str
     rows: int
     bytes: int
 
     def as_json(self) -> dict[str, Any]:
         """The same in JSON's types."""
-        return {**asdict(self), "path": str(self.path)}
+        return asdict(self)
 
 
 def publish(lake: Lake) -> tuple[Published, ...]:
@@ -72,27 +72,34 @@ def publish(lake: Lake) -> tuple[Published, ...]:
     One publisher at a time, the others wait. UnreadableFileError when a file of the lake is
     damaged, LakeError when the lake cannot be written; the old marts are then as they were.
     """
+    with lake.locked_marts():
+        for _ in range(ATTEMPTS - 1):
+            with suppress(RaceLostError):
+                return _publish(lake)
+        return _publish(lake)
+
+
+def _publish(lake: Lake) -> tuple[Published, ...]:
     views = {f"{view.schema}.{view.name}": view for view in read_views()}
     published = []
-    with lake.locked_marts(), open_warehouse(lake) as warehouse, ExitStack() as replacing:
+    with open_warehouse(lake) as warehouse, ExitStack() as replacing:
         written = {}
         for view in (views[name] for name in MARTS):
             target = lake.mart(f"{view.name}.parquet")
-            written[view.name] = replacing.enter_context(lake.replacing(target))
+            written[view.name] = replacing.enter_context(lake.replacing(target, is_whole=True))
             rows = _write_mart(warehouse, view, written[view.name])
-            published.append(_published(view.name, target, written[view.name], rows))
+            size = written[view.name].stat().st_size
+            published.append(Published(view.name, lake.name_of(target), rows, size))
         target = lake.mart(DATABASE)
-        database = replacing.enter_context(lake.replacing(target))
+        database = replacing.enter_context(lake.replacing(target, is_whole=True))
         _write_database(written, database)
         total = sum(mart.rows for mart in published)
-        published.append(_published(DATABASE, target, database, total))
+        size = database.stat().st_size
+        published.append(Published(DATABASE, lake.name_of(target), total, size))
         # What a tool that wrote to the old database left there does not belong to the new one.
-        target.with_name(f"{DATABASE}.wal").unlink(missing_ok=True)
+        if lake.file_at(log := target.with_name(f"{DATABASE}.wal")) is not None:
+            lake.remove(log)
     return tuple(published)
-
-
-def _published(name: str, target: Path, written: Path, rows: int) -> Published:
-    return Published(name, target, rows, written.stat().st_size)
 
 
 def _write_mart(warehouse: Warehouse, view: View, path: Path) -> int:

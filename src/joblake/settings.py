@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,7 +29,7 @@ from pydantic import (
 
 from joblake.catalog import SOURCES, source_named
 from joblake.errors import UsageError
-from joblake.lake import DEFAULT_LAKE
+from joblake.lake import DEFAULT_LAKE, DEFAULT_WORK_FOLDER, S3_SCHEME, Lake
 from joblake.words import (
     as_accounts,
     as_filters,
@@ -77,6 +78,13 @@ def _table(value: Any) -> Any:
         raise ValueError(str(error)) from None
 
 
+def _folder(value: str) -> str:
+    if not value.strip() or "://" in value:
+        raise ValueError("expected a local folder")
+    return value
+
+
+Folder = Annotated[str, AfterValidator(_folder)]
 Words = Annotated[tuple[str, ...], BeforeValidator(as_words)]
 Table = Annotated[str, BeforeValidator(_table)]
 Tables = Annotated[tuple[Table, ...], BeforeValidator(as_words)]
@@ -141,6 +149,9 @@ class Settings(_Checked):
     """
 
     lake: str = DEFAULT_LAKE
+    """A folder, or `s3://bucket/prefix`."""
+    work_folder: Folder = DEFAULT_WORK_FOLDER
+    """Where a lake on S3 keeps locks, copies of its objects and pages that are not merged yet."""
     account: Annotated[tuple[Account, ...], BeforeValidator(as_accounts)] = ()
     """The accounts to list; by default that of the default credentials."""
     role_arn: Roles = ()
@@ -208,6 +219,26 @@ class Settings(_Checked):
     def memberships_of(self, account: Account) -> tuple[str, ...]:
         """The Clean Rooms memberships to list in an account; none means all active ones."""
         return account.membership or self.membership
+
+
+def lake_of(settings: Settings) -> Lake:
+    """The lake that the settings name."""
+    return lake_at(settings.lake, file_mode=settings.file_mode, work_folder=settings.work_folder)
+
+
+def lake_at(
+    location: str | Path, *, file_mode: int = 0o600, work_folder: str = DEFAULT_WORK_FOLDER
+) -> Lake:
+    """The lake in a local folder or at s3://bucket/prefix, which may not exist yet.
+
+    UsageError where it cannot be a lake, LakeError where the disk does not say, CredentialsError
+    where boto3 cannot make a client for S3.
+    """
+    if not str(location).startswith(S3_SCHEME):
+        return Lake.at(location, file_mode=file_mode)
+    from joblake.s3_lake import S3Lake
+
+    return S3Lake.of(str(location), file_mode=file_mode, work_folder=Path(work_folder))
 
 
 @dataclass(frozen=True)

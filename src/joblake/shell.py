@@ -13,8 +13,7 @@ from harlequin.options import FlagOption, HarlequinAdapterOption
 from harlequin_duckdb.adapter import DuckDbConnection, DuckDbCursor
 
 from joblake.errors import JoblakeError
-from joblake.lake import Lake
-from joblake.settings import load_settings
+from joblake.settings import lake_at, lake_of, load_settings
 from joblake.warehouse import Warehouse, open_warehouse
 
 _SKIP_CORRUPT = FlagOption(
@@ -73,7 +72,7 @@ class LakeAdapter(HarlequinAdapter):
     def connect(self) -> LakeConnection:
         """Open the lake as it is now; harlequin's own error where it cannot be read."""
         try:
-            lake = Lake.at(self._location or load_settings().lake)
+            lake = lake_at(self._location) if self._location else lake_of(load_settings())
             return LakeConnection(open_warehouse(lake, skip_unreadable=self._skip_corrupt))
         except JoblakeError as error:
             raise HarlequinConnectionError(

@@ -12,7 +12,9 @@ import re
 import shutil
 import tempfile
 import weakref
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -23,8 +25,8 @@ import pyarrow as pa
 
 from joblake.answer import Answer
 from joblake.catalog import SOURCES
-from joblake.errors import UnreadableFileError, UsageError
-from joblake.lake import Lake, require_readable, unreadable_files
+from joblake.errors import RaceLostError, UnreadableFileError, UsageError
+from joblake.lake import Lake
 from joblake.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
 from joblake.views import VIEW_SCHEMAS, View, read_macros, read_views
 
@@ -49,24 +51,29 @@ _SUSPECT = re.compile(
     rf"\b(copy|insert|update|delete|merge|{'|'.join(sorted(_DYNAMIC))})\b", re.IGNORECASE
 )
 _BATCH_ROWS = 122_880  # a row group of DuckDB's
+ATTEMPTS = 5
+"""How often a query is asked at most, because an export wrote to the lake meanwhile."""
+_CHANGED = "an export wrote to the lake while it was read; ask again"
 _REFUSED = "; queries are read only: one select, describe, summarize, pivot or explain statement"
 
 
 class Warehouse:
     """An open catalogue. Close it, or use it as a context manager.
 
-    `skipped` are the files that were left out because they are not Parquet, with the reasons.
+    `skipped` names the files that were left out because they are not Parquet, with the reasons.
     """
 
     def __init__(
         self,
         connection: "duckdb.DuckDBPyConnection",
+        lake: Lake,
         files: Sequence[Path],
         skipped: Sequence[tuple[Path, str]],
         spill_folder: Path,
     ) -> None:
         self.connection = connection
-        self.skipped = tuple(skipped)
+        self.skipped = tuple((lake.name_of(file), reason) for file, reason in skipped)
+        self._lake = lake
         self._files = tuple(files)
         self._discard = weakref.finalize(self, shutil.rmtree, spill_folder, ignore_errors=True)
 
@@ -93,22 +100,24 @@ class Warehouse:
         UsageError in one line when the statement is refused or wrong, UnreadableFileError when it
         needs a damaged file.
         """
-        try:
-            statement = _read_only(self.connection, sql)
-            relation = self.connection.sql(statement, params=parameters)
-            return Answer(relation.to_arrow_table())
-        except duckdb.Error as error:
-            _fail(self.connection, self._files, error)
+        for _ in range(ATTEMPTS):
+            with suppress(RaceLostError), self.unchanged():
+                statement = _read_only(self.connection, sql)
+                relation = self.connection.sql(statement, params=parameters)
+                return Answer(relation.to_arrow_table())
+        raise RaceLostError(_CHANGED)
 
     def stream(self, sql: str, parameters: Parameters | None = None) -> pa.RecordBatchReader:
-        """The same in batches, however many rows there are. Read it before the next query."""
-        try:
+        """The same in batches, however many rows there are. Read it before the next query.
+
+        RaceLostError at its end where an export wrote to the files meanwhile.
+        """
+        before = self._versions()
+        with self.unchanged(before):
             statement = _read_only(self.connection, sql)
             relation = self.connection.sql(statement, params=parameters)
             reader = relation.to_arrow_reader(_BATCH_ROWS)
-        except duckdb.Error as error:
-            _fail(self.connection, self._files, error)
-        return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader))
+        return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader, before))
 
     def read_only(self, sql: str) -> str:
         """The statement to run for `sql`, in which nothing but reading can hide.
@@ -119,13 +128,39 @@ class Warehouse:
             try:
                 return _read_only(cursor, sql)
             except duckdb.Error as error:
-                _fail(cursor, self._files, error)
+                _fail(self._lake, cursor, self._files, error)
 
-    def _batches(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-        try:
+    def _batches(
+        self, reader: pa.RecordBatchReader, before: Sequence[object]
+    ) -> Iterator[pa.RecordBatch]:
+        with self.unchanged(before):
             yield from reader
-        except (OSError, pa.ArrowException) as error:  # what Arrow makes of DuckDB's errors
-            _fail(self.connection, self._files, error)
+
+    @contextmanager
+    def unchanged(self, before: Sequence[object] | None = None) -> Iterator[None]:
+        """Raise what DuckDB's errors amount to; RaceLostError where the files were replaced.
+
+        DuckDB opens a file more than once for a query, and would mix what it was with what it is.
+        """
+        before = self._versions() if before is None else before
+        try:
+            yield
+        except (duckdb.Error, OSError, pa.ArrowException) as error:  # Arrow's are of a stream
+            if self._versions() == before:
+                _fail(self._lake, self.connection, self._files, error)
+        if self._versions() != before:
+            raise RaceLostError(_CHANGED)
+
+    def _versions(self) -> list[tuple[int, int] | None]:
+        versions: list[tuple[int, int] | None] = []
+        for file in self._files:
+            try:
+                found = file.stat()
+            except OSError:
+                versions.append(None)
+            else:
+                versions.append((found.st_ino, found.st_mtime_ns))
+        return versions
 
     def views(self) -> list[View]:
         """Every view with what its header says, in order of schema and name."""
@@ -135,20 +170,27 @@ class Warehouse:
 def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
     """The catalogue over the files that the lake has now; open again to see newer ones.
 
-    `skip_unreadable` reads every file's footer first and leaves out what is not Parquet.
+    `skip_unreadable` leaves out what is not Parquet.
     """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(RaceLostError):
+            return _open(lake, skip_unreadable=skip_unreadable)
+    return _open(lake, skip_unreadable=skip_unreadable)
+
+
+def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
     tables = {source.table: lake.table_files(source.table) for source in SOURCES.values()}
     tables["listings"] = lake.listing_files()
     schemas = {source.table: observation_schema(source) for source in SOURCES.values()}
     schemas["listings"] = LISTING_SCHEMA
     skipped = []
+    columns: dict[str, dict[Path, list[str]]] = {}
     for table, files in tables.items():
-        if skip_unreadable:
-            skipped += unreadable_files(files, schemas[table])
-        else:
-            require_readable(files, schemas[table])
-    refused = {path for path, _ in skipped}
-    tables = {table: [f for f in files if f not in refused] for table, files in tables.items()}
+        readable, refused = lake.schemas_of(files, schemas[table])
+        if refused and not skip_unreadable:
+            raise lake.unreadable(*refused[0])
+        skipped += refused
+        columns[table] = {file: schema.names for file, schema in readable.items()}
     spill_folder = Path(tempfile.mkdtemp(prefix="joblake-"))
     connection = duckdb.connect(
         ":memory:",
@@ -159,25 +201,23 @@ def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
             "python_enable_replacements": False,
         },
     )
-    files = _flat(tables.values())
-    warehouse = Warehouse(connection, files, skipped, spill_folder)
+    files = _flat(columns.values())
+    warehouse = Warehouse(connection, lake, files, skipped, spill_folder)
     connection.execute("set global timezone = 'UTC'")
-    connection.execute("set parquet_metadata_cache = true")
-    _create_observations(connection, dict.fromkeys(tables, ()))
+    _create_observations(connection, {table: {} for table in tables})
     _create_views(connection)
     # Only now, because creating a view binds all that it reads: each footer is read once, not
     # once for every view.
-    try:
-        _create_observations(connection, tables)
-    except duckdb.Error as error:
-        _fail(connection, files, error)
+    with warehouse.unchanged():
+        _create_observations(connection, columns)
     _fence(connection, files)
     return warehouse
 
 
 def _create_observations(
-    connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, Sequence[Path]]
+    connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, Mapping[Path, Sequence[str]]]
 ) -> None:
+    """Create `observations.<table>` over files, of which the names of the columns are known."""
     connection.execute(f"create schema if not exists {_OBSERVATIONS}")
     for table, files in tables.items():
         schema = LISTING_SCHEMA if table == "listings" else observation_schema(SOURCES[table])
@@ -189,18 +229,26 @@ def _create_observations(
             connection.execute(f"create or replace view {name} as {select}")
 
 
-def _observations_sql(schema: pa.Schema, files: Sequence[Path]) -> str:
-    """A table's rows under our names and types, then the columns that only newer files have."""
+def _observations_sql(schema: pa.Schema, files: Mapping[Path, Sequence[str]]) -> str:
+    """A table's rows under our names and types, then the columns that only newer files have.
+
+    Files of other columns are read apart, because for `union_by_name` DuckDB opens every file to
+    bind a query.
+    """
     names = [_name(field.name) for field in schema]
-    types = [_TYPES[field.type] for field in schema]
-    pairs = list(zip(names, types, strict=True))
-    empty = ", ".join(f"null::{kind} as {name}" for name, kind in pairs)
-    if not files:
-        return f"select {empty} where false"
+    pairs = list(zip(names, (_TYPES[field.type] for field in schema), strict=True))
     ours = ", ".join(f"{name}::{kind} as {name}" for name, kind in pairs)
+    alike: dict[frozenset[str], list[Path]] = defaultdict(list)
+    for file, columns in files.items():
+        alike[frozenset(columns)].append(file)
+    empty = ", ".join(f"null::{kind} as {name}" for name, kind in pairs)
+    parts = [
+        f"select {empty} where false",
+        *(f"from {_parquet(group)}" for group in alike.values()),
+    ]
     return f"""
         select {ours}, * exclude ({", ".join(names)})
-        from (select {empty} where false union all by name from {_parquet(files)})
+        from ({" union all by name ".join(parts)})
     """
 
 
@@ -291,22 +339,22 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _fail(
-    connection: "duckdb.DuckDBPyConnection", files: Sequence[Path], error: Exception
+    lake: Lake, connection: "duckdb.DuckDBPyConnection", files: Sequence[Path], error: Exception
 ) -> NoReturn:
     """Raise what DuckDB's error amounts to: a damaged file, or a wrong statement."""
     text = str(error)
     file = next((f for f in files if str(f) in text or _escaped(f) in text), None)
     # DuckDB gives an error without a class, and without a file, for damaged Thrift structures.
     if file is None and (type(error) is duckdb.Error or not isinstance(error, duckdb.Error)):
-        require_readable(files)
+        lake.require_readable(files)
         file = next((f for f in files if _is_damaged(connection, f)), None)
     if file is not None:
-        require_readable([file])
+        lake.require_readable([file])
     if file is None or isinstance(error, duckdb.PermissionException):
         raise UsageError(_one_line(error)) from None
     raise UnreadableFileError(
-        f"{file} is damaged ({text.splitlines()[0]}); restore it from a backup or move it out "
-        "of the lake, then run again"
+        f"{lake.name_of(file)} is damaged ({text.splitlines()[0]}); restore it from a backup or "
+        "move it out of the lake, then run again"
     ) from None
 
 
@@ -340,10 +388,10 @@ def _one_line(error: Exception) -> str:
 
 def _parquet(files: Iterable[Path]) -> str:
     paths = ", ".join(_literal(_escaped(file)) for file in files)
-    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+    return f"read_parquet([{paths}], hive_partitioning = false)"
 
 
-def _flat(groups: Iterable[Sequence[Path]]) -> list[Path]:
+def _flat(groups: Iterable[Iterable[Path]]) -> list[Path]:
     return [file for group in groups for file in group]
 
 

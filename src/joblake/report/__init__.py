@@ -29,8 +29,8 @@ def write_report(
     output: Path | None = None,
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Path:
-    """Write the page of the lake as it is now, in the place of the last one; returns its path.
+) -> str:
+    """Write the page of the lake as it is now, in the place of the last one; returns where it is.
 
     It goes beside the marts, or to `output`. UnreadableFileError when a file of the lake is
     damaged, LakeError when the lake cannot be written, UsageError when `output` cannot; the old
@@ -41,8 +41,8 @@ def write_report(
     if output is not None:
         with replaced(output) as written:
             written.write_text(page, encoding="utf-8")
-        return output
+        return str(output)
     target = lake.mart(REPORT)
-    with lake.locked_marts(), lake.replacing(target) as written:
+    with lake.locked_marts(), lake.replacing(target, is_whole=True) as written:
         written.write_text(page, encoding="utf-8")
-    return target
+    return lake.name_of(target)
