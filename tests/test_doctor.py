@@ -27,7 +27,8 @@ from exporting import (
 from joblake.doctor import Finding, diagnose, exit_code
 from joblake.endpoint import EndpointServer, FixedResources, error_answer
 from joblake.endpoint.identity import sts_error_answer
-from joblake.settings import load_settings
+from joblake.settings import lake_at, load_settings
+from s3_server import READ_ONLY
 
 OTHER = "444455556666"
 ROLE = f"arn:aws:iam::{OTHER}:role/reader"
@@ -279,6 +280,33 @@ def test_a_lake_without_rights(serve, resources, tmp_path):
     assert finished.returncode == 3, finished.stderr
     assert "problem  lake lake: cannot write " in finished.stdout
     assert server.calls
+
+
+def test_a_lake_on_s3(serve, resources, s3, night):
+    """Looked at like a folder: there or not yet, with its objects, and damaged ones by name."""
+    serve(resources)
+    findings, code = found(lake=s3)
+    assert (code, findings[f"lake {s3}"].detail) == (0, "not there yet; the first export makes it")
+    run_export(s3, at=night, table=tuple(TABLES))
+    findings, code = found(lake=s3)
+    assert code == 0
+    assert re.match("readable and writable: 6 files, ", findings[f"lake {s3}"].detail)
+    lake = lake_at(s3)
+    (file,) = lake.table_files("model_customization_jobs")
+    with lake.replacing(place := lake.place_of(file)) as path:
+        path.write_bytes(b"not parquet")
+    findings, code = found(lake=s3)
+    assert (code, problems(findings)) == (1, [f"file {lake.name_of(place)}"])
+
+
+def test_a_bucket_without_rights(serve, resources, s3, monkeypatch):
+    """Rights that only read are found before an export finds them."""
+    serve(resources)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", READ_ONLY[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", READ_ONLY[1])
+    findings, code = found(lake=s3)
+    assert (code, problems(findings)) == (3, [f"lake {s3}"])
+    assert "AccessDenied" in findings[f"lake {s3}"].detail
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import timedelta
+from fnmatch import fnmatchcase
 
 import pytest
+from botocore.client import BaseClient
 
 from exporting import (
     ACCOUNT,
@@ -29,7 +32,9 @@ from joblake.doctor import diagnose
 from joblake.endpoint import EndpointServer, FixedResources, error_answer
 from joblake.errors import UsageError
 from joblake.policy import policies, policy_of
-from joblake.settings import load_settings
+from joblake.publish import publish
+from joblake.settings import lake_of, load_settings
+from joblake.warehouse import open_warehouse
 
 OTHER = "444455556666"
 ROLE = f"arn:aws:iam::{OTHER}:role/reader"
@@ -170,6 +175,49 @@ def test_a_lake_on_s3_is_written_with_the_default_credentials():
     assert listing["Resource"] == "arn:aws-cn:s3:::bucket"
     assert "Condition" not in listing
     assert objects["Resource"] == "arn:aws-cn:s3:::bucket/*"
+
+
+S3_ACTIONS = {
+    "ListObjectsV2": "s3:ListBucket",
+    "GetObject": "s3:GetObject",
+    "HeadObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+}
+
+
+def test_a_lake_on_s3_needs_what_its_policy_allows(serve, resources, s3, night, monkeypatch):
+    """Exports, a query, marts and a doctor call all of it, on their own prefix alone."""
+    calls = []
+    call = BaseClient._make_api_call  # noqa: SLF001 - every call of boto3 goes through it
+
+    def watched(client, operation, parameters):
+        if client.meta.service_model.service_name == "s3":
+            calls.append((operation, parameters))
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", watched)
+    serve(resources)
+    settings = load_settings(lake=s3)
+    for days in range(2):
+        assert run_export(s3, at=night + timedelta(days=days), table=TABLES).is_good
+    with open_warehouse(lake_of(settings)) as warehouse:
+        assert warehouse.query("from jobs").num_rows
+    publish(lake_of(settings))
+    assert all(finding.is_ok for finding in diagnose(settings))
+    _, listing, objects = policies(settings)["default"]["Statement"]
+    bucket, _, prefix = s3.removeprefix("s3://").partition("/")
+    assert listing["Resource"] == f"arn:aws:s3:::{bucket}"
+    assert {S3_ACTIONS[operation] for operation, _ in calls} == {
+        *listing["Action"],
+        *objects["Action"],
+    }
+    for operation, parameters in calls:
+        name = parameters["Prefix" if operation == "ListObjectsV2" else "Key"]
+        allowed_names = [listing["Condition"]["StringLike"]["s3:prefix"]]
+        allowed_names.append(objects["Resource"].removeprefix(f"{listing['Resource']}/"))
+        assert parameters["Bucket"] == bucket
+        assert all(fnmatchcase(name, pattern) for pattern in allowed_names), (operation, name)
+    assert prefix
 
 
 def test_an_identity_that_is_none_is_named():

@@ -20,10 +20,10 @@ LAYERS = [
     ["memberships"],
     ["export"],
     ["narration"],
-    ["policy", "doctor"],
+    ["policy", "trials", "doctor"],
 ]
 EXPORTING = {"aws", "flatten", "listing", "spool", "merge", "planning", "memberships"}
-EXPORTING |= {"incremental", "export", "narration", "policy", "doctor"}
+EXPORTING |= {"incremental", "export", "narration", "policy", "trials", "doctor"}
 QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "shell"}
 QUERYING |= {"report", "report.figures", "report.page"}
 TOP = {"arguments", "cli", "options", "demo", "__main__"}

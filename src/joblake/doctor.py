@@ -20,27 +20,23 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from joblake.aws import Connections, describe, outcome_of
-from joblake.catalog import SOURCES, memberships_operation, source_named
+from joblake.aws import Connections
+from joblake.catalog import SOURCES, source_named
 from joblake.errors import CredentialsError, JoblakeError, UsageError
-from joblake.lake import Lake
-from joblake.listing import Pager, Position, Query
-from joblake.memberships import ACTIVE
+from joblake.lake import S3_SCHEME, Lake
 from joblake.planning import (
-    MEMBERSHIP_PARAMETER,
     Clock,
     PlannedScope,
     checked_tables,
     connections_of,
     credentials_of,
     places_of,
-    query_of,
     utc_now,
 )
 from joblake.policy import name_of
 from joblake.schema import LISTING_SCHEMA, observation_schema
-from joblake.service_model import Operation
 from joblake.settings import Account, Settings, lake_of
+from joblake.trials import Trial, try_listing
 
 _PACKAGES = ("joblake", "boto3", "botocore", "duckdb", "pyarrow", "prefect")
 _CLOCK_SECONDS = 240
@@ -78,22 +74,6 @@ class Finding:
             "detail": self.detail,
             "next_step": self.next_step,
         }
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    """What one item of a planned scope came to; `action` is the last one that was needed."""
-
-    planned: PlannedScope
-    action: str
-    outcome: str
-    detail: str
-
-    @property
-    def group(self) -> tuple[str, str, str, str, str]:
-        """What attempts in several regions have in common when they are told together."""
-        scope = self.planned.scope
-        return (scope.table, scope.account_id, self.outcome, self.detail, self.action)
 
 
 def diagnose(settings: Settings, *, clock: Clock = utc_now) -> Iterator[Finding]:
@@ -204,53 +184,15 @@ def _permissions(
         )
         return
     with ThreadPoolExecutor(settings.max_workers, thread_name_prefix="doctor") as pool:
-        attempts = list(pool.map(partial(_attempt, settings, connections), planned))
-    for _, same in groupby(sorted(attempts, key=lambda a: a.group), lambda a: a.group):
+        trials = list(pool.map(partial(try_listing, settings, connections), planned))
+    for _, same in groupby(sorted(trials, key=lambda t: t.group), lambda t: t.group):
         yield _permission(list(same))
 
 
-def _attempt(settings: Settings, connections: Connections, planned: PlannedScope) -> _Attempt:
-    """List one item as the export would list all; any error becomes an outcome."""
-    source = source_named(planned.scope.table)
-    operation = source.operation
-    detail = "one item asked for"
-    try:
-        if planned.needs_discovery:
-            operation = memberships_operation()
-            found = _first_page(connections, planned, operation, Query(ACTIVE, 1))
-            if not found:
-                return _Attempt(planned, operation.action, "complete", "no active membership")
-            planned = planned.of_membership(str(found[0]["id"]))
-            operation = source.operation
-        query = replace(query_of(source, settings), page_size=1, max_items=None, start=Position())
-        if (membership := planned.scope.membership_identifier) is not None:
-            wanted = {**query.parameters, MEMBERSHIP_PARAMETER: membership}
-            query = replace(query, parameters=wanted)
-        _first_page(connections, planned, operation, query)
-    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the outcome
-        outcome = outcome_of(
-            error,
-            service=operation.client,
-            region_name=planned.scope.region_name,
-            are_accepted=partial(connections.are_accepted, planned.credentials),
-        )
-        return _Attempt(planned, operation.action, outcome, describe(error))
-    return _Attempt(planned, operation.action, "complete", detail)
-
-
-def _first_page(
-    connections: Connections, planned: PlannedScope, operation: Operation, query: Query
-) -> list[dict[str, Any]]:
-    client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
-    page = next(Pager(client, operation, query).pages(None))
-    rows: list[dict[str, Any]] = page.rows.to_pylist()
-    return rows
-
-
-def _permission(attempts: list[_Attempt]) -> Finding:
-    first = attempts[0]
+def _permission(trials: list[Trial]) -> Finding:
+    first = trials[0]
     scope = first.planned.scope
-    regions = ", ".join(attempt.planned.scope.region_name for attempt in attempts)
+    regions = ", ".join(trial.planned.scope.region_name for trial in trials)
     subject = f"{scope.table} {scope.account_id}"
     detail = f"{first.outcome} in {regions}: {first.detail}"
     match first.outcome:
@@ -282,7 +224,10 @@ def _lake(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding(subject, "not there yet; the first export makes it")
     except JoblakeError as error:
-        yield Finding(subject, str(error), _RIGHTS, is_vital=True)
+        step = _RIGHTS
+        if settings.lake.startswith(S3_SCHEME):
+            step += f"; {_policy_command('default')}"
+        yield Finding(subject, str(error), step, is_vital=True)
 
 
 def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:

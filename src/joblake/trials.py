@@ -1,0 +1,67 @@
+"""Whether a planned scope can be listed: one page of one item, asked for as an export would."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from joblake.aws import Connections, describe, outcome_of
+from joblake.catalog import memberships_operation, source_named
+from joblake.listing import Pager, Position, Query
+from joblake.memberships import ACTIVE
+from joblake.planning import MEMBERSHIP_PARAMETER, PlannedScope, query_of
+from joblake.service_model import Operation
+from joblake.settings import Settings
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What asking for one item came to; `action` is the last permission that was needed."""
+
+    planned: PlannedScope
+    action: str
+    outcome: str
+    detail: str
+
+    @property
+    def group(self) -> tuple[str, str, str, str, str]:
+        """What trials in several regions have in common when they are told together."""
+        scope = self.planned.scope
+        return (scope.table, scope.account_id, self.outcome, self.detail, self.action)
+
+
+def try_listing(settings: Settings, connections: Connections, planned: PlannedScope) -> Trial:
+    """List one item as the export would list all; any error becomes an outcome."""
+    source = source_named(planned.scope.table)
+    operation = source.operation
+    detail = "one item asked for"
+    try:
+        if planned.needs_discovery:
+            operation = memberships_operation()
+            found = _first_page(connections, planned, operation, Query(ACTIVE, 1))
+            if not found:
+                return Trial(planned, operation.action, "complete", "no active membership")
+            planned = planned.of_membership(str(found[0]["id"]))
+            operation = source.operation
+        query = replace(query_of(source, settings), page_size=1, max_items=None, start=Position())
+        if (membership := planned.scope.membership_identifier) is not None:
+            wanted = {**query.parameters, MEMBERSHIP_PARAMETER: membership}
+            query = replace(query, parameters=wanted)
+        _first_page(connections, planned, operation, query)
+    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the outcome
+        outcome = outcome_of(
+            error,
+            service=operation.client,
+            region_name=planned.scope.region_name,
+            are_accepted=partial(connections.are_accepted, planned.credentials),
+        )
+        return Trial(planned, operation.action, outcome, describe(error))
+    return Trial(planned, operation.action, "complete", detail)
+
+
+def _first_page(
+    connections: Connections, planned: PlannedScope, operation: Operation, query: Query
+) -> list[dict[str, Any]]:
+    client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
+    page = next(Pager(client, operation, query).pages(None))
+    rows: list[dict[str, Any]] = page.rows.to_pylist()
+    return rows
