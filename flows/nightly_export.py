@@ -29,8 +29,9 @@ from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.futures import PrefectFuture, PrefectFutureList  # noqa: E402
 from prefect.states import Completed, Failed  # noqa: E402
-from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner  # noqa: E402
 
+from joblake.errors import UsageError  # noqa: E402
 from joblake.export import RunResult, ScopeResult, export_scope, failed_result  # noqa: E402
 from joblake.planning import PlannedScope, Run, plan  # noqa: E402
 from joblake.publish import publish  # noqa: E402
@@ -109,8 +110,7 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
         retries=run.settings.scope_retries,
         retry_delay_seconds=run.settings.scope_retry_seconds,
     )
-    runner: ThreadPoolTaskRunner[Any]
-    with ThreadPoolTaskRunner(max_workers=run.settings.max_workers) as runner:
+    with _task_runner(run.settings) as runner:
         futures: PrefectFutureList[Any] = runner.map(
             cast("Task[..., Any]", retrying),
             {"run": unmapped(run), "planned": list(run.scopes)},
@@ -128,6 +128,25 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
     if bad:
         return Failed(message=f"{len(bad)} of {len(results)} scopes: see the summary")
     return Completed(message=f"{len(results)} scopes")
+
+
+def _task_runner(settings: Settings) -> TaskRunner[Any]:
+    """What runs the tasks: threads of this process, or the processes of a Dask cluster."""
+    if settings.task_runner == "threads":
+        return ThreadPoolTaskRunner(max_workers=settings.max_workers)
+    try:
+        import cloudpickle  # noqa: PLC0415 - comes with Dask, which only some installations have
+        from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(
+            "task_runner is dask, which is not installed; install joblake[dask]"
+        ) from error
+    # Workers have the package, and this file perhaps not.
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    if settings.task_runner_address is not None:
+        return DaskTaskRunner(address=settings.task_runner_address)
+    cluster = {"n_workers": settings.max_workers, "threads_per_worker": 1}
+    return DaskTaskRunner(cluster_kwargs={**cluster, "dashboard_address": None})
 
 
 def _results_of(planned: PlannedScope, future: PrefectFuture[Any]) -> tuple[ScopeResult, ...]:

@@ -245,6 +245,8 @@ WRONG = {
     "max_workers_per_region": ("0", "greater than or equal to 1"),
     "max_requests_per_second": ("0", "greater than 0"),
     "max_attempts": ("0", "greater than or equal to 1"),
+    "task_runner": ("spark", "'threads' or 'dask'"),
+    "task_runner_address": ("localhost", "should match pattern"),
     "scope_retries": ("-1", "greater than or equal to 0"),
     "scope_retry_seconds": ("-1", "greater than or equal to 0"),
     "resume_minutes": ("-1", "greater than or equal to 0"),
@@ -252,7 +254,7 @@ WRONG = {
     "store_sensitive": ("perhaps", "valid boolean"),
     "file_mode": ("9", "octal digits"),
 }
-OF_THE_FLOW = {"scope_retries", "scope_retry_seconds"}
+OF_THE_FLOW = {"scope_retries", "scope_retry_seconds", "task_runner", "task_runner_address"}
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -183,6 +183,10 @@ class Settings(_Checked):
     """Requests to one account and region; by default as many as AWS lets through."""
     max_attempts: Count = Field(default=5, ge=1, le=20)
     """How often one request is sent at most."""
+    task_runner: Literal["threads", "dask"] = "threads"
+    """What runs the tasks of the flow."""
+    task_runner_address: str | None = Field(default=None, pattern=r"^(tcp|tls|ucx|wss?)://\S+$")
+    """The scheduler of a Dask cluster; by default the flow starts one of its own."""
     scope_retries: Count = Field(default=2, ge=0)
     """How often the flow tries a scope again that did not end well."""
     scope_retry_seconds: Amount = Field(default=60, ge=0, le=86_400)
