@@ -303,7 +303,7 @@ def test_a_spool_cut_at_any_byte_holds_whole_pages_only(tmp_path):
         assert again.next_token == (f"token-{pages - 1}" if pages else None)
         assert again.rows == [0, *accumulate(range(3))][pages]
         again.append(Page(schema.empty_table(), None))
-        assert again.table().num_rows == again.rows
+        assert again.reader().read_all().num_rows == again.rows
         again.discard()
 
 

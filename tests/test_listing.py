@@ -119,7 +119,7 @@ def list_part(serve, resources, tmp_path):
             resume_within=timedelta(0),
             on_page=lambda _rows: None,
         )
-        listed = names(spool.table().to_pylist())
+        listed = names(spool.reader().read_all().to_pylist())
         spool.discard()
         return listed, listing.resume_token
 

@@ -68,7 +68,7 @@ def test_the_table_is_what_was_appended(spool):
     spooled(spool)
     assert (spool.pages, spool.rows, spool.odd_values) == (4, 5, 2)
     assert spool.next_token is None
-    assert spool.table().equals(table_of(PAGES))
+    assert spool.reader().read_all().equals(table_of(PAGES))
 
 
 @given(
@@ -97,14 +97,14 @@ def test_any_pages_come_back_and_resume(tmp_path_factory, drawn):
     assert spool.begin(IDENTITY, resume_within=HOUR) == bool(pages)
     assert spool.next_token == (pages[-1].next_token if pages else None)
     assert spool.odd_values == sum(page.odd_values for page in pages)
-    assert spool.table().equals(table_of(pages))
+    assert spool.reader().read_all().equals(table_of(pages))
 
 
 def test_slices_and_chunks_are_stored_as_their_rows(spool):
     """A page may be part of a table, or come in several chunks."""
     whole = table_of(PAGES)
     pages = [Page(whole.slice(1, 2), "t"), Page(whole.slice(3), None), Page(whole.slice(5), None)]
-    assert spooled(spool, pages).table().equals(whole.slice(1))
+    assert spooled(spool, pages).reader().read_all().equals(whole.slice(1))
 
 
 @pytest.mark.parametrize("table", SOURCES)
@@ -114,12 +114,12 @@ def test_every_listed_schema_can_be_spooled(tmp_path, table):
     spool = again(tmp_path, schema)
     empty_row = pa.Table.from_arrays([pa.nulls(1, field.type) for field in schema], schema=schema)
     spooled(spool, [Page(empty_row, None)])
-    assert spool.table().equals(empty_row)
+    assert spool.reader().read_all().equals(empty_row)
 
 
 def test_an_unbegun_spool_is_empty(spool):
     """Without a listing there are no rows, and nothing can be appended."""
-    assert spool.table().equals(SCHEMA.empty_table())
+    assert spool.reader().read_all().equals(SCHEMA.empty_table())
     with pytest.raises(ValueError, match="not open"):
         spool.append(PAGES[0])
 
@@ -133,7 +133,7 @@ def test_an_interrupted_listing_goes_on(tmp_path, spool):
     assert (resumed.pages, resumed.rows, resumed.next_token) == (2, 2, "to-3")
     for page in PAGES[2:]:
         resumed.append(page)
-    assert resumed.table().equals(table_of(PAGES))
+    assert resumed.reader().read_all().equals(table_of(PAGES))
 
 
 def test_a_listing_can_be_interrupted_again_and_again(tmp_path):
@@ -146,7 +146,7 @@ def test_a_listing_can_be_interrupted_again_and_again(tmp_path):
         spool.append(page)
         if count < len(PAGES) - 1:
             spool.close()
-    assert spool.table().equals(table_of(PAGES))
+    assert spool.reader().read_all().equals(table_of(PAGES))
 
 
 def test_a_torn_tail_is_dropped_wherever_it_tears(tmp_path):
@@ -175,7 +175,7 @@ def test_a_torn_tail_is_dropped_wherever_it_tears(tmp_path):
         assert spool.odd_values == sum(page.odd_values for page in kept)
         for page in pages[spool.pages :]:
             spool.append(page)
-        assert spool.table().equals(everything)
+        assert spool.reader().read_all().equals(everything)
         counts.append(len(kept))
     assert counts == sorted(counts)
     assert set(counts) == {0, 1, 2, 3}
@@ -190,7 +190,7 @@ def test_a_foreign_tail_is_dropped(tmp_path, tail):
     spool = again(tmp_path)
     assert spool.begin(IDENTITY, resume_within=HOUR)
     assert spool.pages == 2
-    assert spool.table().equals(table_of(PAGES[:2]))
+    assert spool.reader().read_all().equals(table_of(PAGES[:2]))
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"not a spool", b"ARROW1\0\0", b"\xff" * 64])
@@ -201,7 +201,7 @@ def test_a_foreign_file_is_begun_anew(tmp_path, content):
     spool = again(tmp_path)
     assert not spool.begin(IDENTITY, resume_within=HOUR)
     spool.append(PAGES[0])
-    assert spool.table().equals(table_of(PAGES[:1]))
+    assert spool.reader().read_all().equals(table_of(PAGES[:1]))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_only_a_young_listing_of_the_same_query_goes_on(
     spool = again(tmp_path)
     assert spool.begin(identity, resume_within=resume_within) == is_resumed
     assert spool.pages == (2 if is_resumed else 0)
-    assert spool.table().equals(table_of(PAGES[:2] if is_resumed else []))
+    assert spool.reader().read_all().equals(table_of(PAGES[:2] if is_resumed else []))
 
 
 def test_a_resumed_listing_is_as_old_as_its_first_page(tmp_path):
@@ -250,7 +250,7 @@ def test_pages_of_another_schema_are_forgotten(tmp_path, schema):
     spooled(again(tmp_path)).close()
     spool = again(tmp_path, schema)
     assert not spool.begin(IDENTITY, resume_within=HOUR)
-    assert spool.table().equals(schema.empty_table())
+    assert spool.reader().read_all().equals(schema.empty_table())
 
 
 def test_a_restart_forgets_every_page(tmp_path, spool):
@@ -262,7 +262,7 @@ def test_a_restart_forgets_every_page(tmp_path, spool):
     spool.close()
     resumed = again(tmp_path)
     assert resumed.begin(IDENTITY, resume_within=HOUR)
-    assert resumed.table().equals(table_of(PAGES[2:3]))
+    assert resumed.reader().read_all().equals(table_of(PAGES[2:3]))
 
 
 def test_a_discarded_spool_is_gone(tmp_path, spool):
@@ -320,4 +320,4 @@ def test_a_refused_page_is_a_lake_error_and_no_page(tmp_path, spool, room):
         spool.close()
     resumed = again(tmp_path)
     assert resumed.begin(IDENTITY, resume_within=HOUR) == bool(appended)
-    assert resumed.table().equals(table_of(appended))
+    assert resumed.reader().read_all().equals(table_of(appended))

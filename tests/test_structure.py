@@ -15,15 +15,15 @@ PACKAGE = ROOT / "src" / "joblake"
 LAYERS = [
     ["errors", "service_model", "bundled", "pace", "words"],
     ["aws", "catalog", "schema", "lake", "s3_lake", "settings", "views"],
-    ["flatten", "spool", "incremental", "listing", "merge"],
+    ["flatten", "spool", "incremental", "listing", "difference", "merge"],
     ["planning"],
     ["memberships"],
     ["export"],
     ["narration"],
     ["policy", "trials", "doctor"],
 ]
-EXPORTING = {"aws", "flatten", "listing", "spool", "merge", "planning", "memberships"}
-EXPORTING |= {"incremental", "export", "narration", "policy", "trials", "doctor"}
+EXPORTING = {"aws", "flatten", "listing", "spool", "difference", "merge", "planning"}
+EXPORTING |= {"memberships", "incremental", "export", "narration", "policy", "trials", "doctor"}
 QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "shell"}
 QUERYING |= {"report", "report.figures", "report.page"}
 TOP = {"arguments", "cli", "options", "demo", "__main__"}

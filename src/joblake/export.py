@@ -16,12 +16,13 @@ from typing import Any
 
 from joblake.aws import Connections, describe, outcome_of
 from joblake.catalog import source_named
+from joblake.difference import Listed
 from joblake.errors import JoblakeError, LakeError
 from joblake.incremental import narrowing
 from joblake.lake import Lake, Scope
 from joblake.listing import Listing, Pager, Position, Query, run_listing
 from joblake.memberships import Discovery, discover
-from joblake.merge import Listed, Merged, ScopePast, commit_listing, merge, scope_past
+from joblake.merge import Merged, ScopePast, commit_listing, merge, scope_past
 from joblake.planning import (
     MEMBERSHIP_PARAMETER,
     Clock,
@@ -248,7 +249,7 @@ class _ScopeExport:
         listed = Listed(
             scope=self._scope,
             source=self._source,
-            rows=self._spool.table(),
+            rows=self._spool.reader,
             run_id=self._run.run_id,
             started_at=started_at,
             known_until=known_until,

@@ -1,11 +1,10 @@
 """From a listing's pages and a scope's known state to observations.
 
-An observation is written only when a resource was added, changed or vanished. DuckDB compares the
-whole row, because record counts move while the last-modified time stands still. The result goes to
-a new file, which replaces the month's file in one step.
+An observation is written only when a resource was added, changed or vanished; `difference` says
+how that is known. Rows stream from the spool and from the month's file into a new one, which
+replaces the month's file in one step: no row waits in memory.
 """
 
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,25 +21,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from joblake.catalog import Source, source_named
+from joblake import difference
+from joblake.catalog import source_named
+from joblake.difference import Listed
 from joblake.errors import LakeError, RaceLostError, UnreadableFileError
 from joblake.flatten import flatten_extras
 from joblake.lake import Lake, Scope, month_of
-from joblake.schema import (
-    EXTRA,
-    LISTING_SCHEMA,
-    column_of,
-    item_columns,
-    listed_schema,
-    observation_schema,
-)
+from joblake.schema import LISTING_SCHEMA, observation_schema
 
 HOLD_ABOVE = 20
 """A scope of at most this many resources may vanish at once without being held."""
 MERGES = 10
 """How often a merge is done again at most, because another machine wrote the scope meanwhile."""
 _TICK = timedelta(microseconds=1)
-_POSITION = "listed_position"
+# Each thread holds one group: six times as many rows take six times the memory and more bytes.
+_ROWS_IN_GROUP = 20_480
+# A merge is one of several at once.
+_THREADS = 2
+_OPERATOR_MEMORY = "64MB"
+_CHANGED, _NEW = 1, 2
 _SUMMED = ("added", "changed", "vanished", "requests")
 _Result = TypeVar("_Result")
 _WAY_OUT = "; restore it from a backup or move it out of the lake, then run again"
@@ -55,27 +54,6 @@ class Merged:
     changed: int
     vanished: int
     held: int = 0
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One listing's rows and what may be concluded from them.
-
-    It began at `started_at`, when the newest observation of the scope was of `known_until`;
-    `observed_at` is the instant of its rows, unless the scope has newer ones. `is_whole` says that
-    it was complete and unfiltered, so that what it does not show has vanished.
-    """
-
-    scope: Scope
-    source: Source
-    rows: pa.Table
-    run_id: str
-    started_at: datetime
-    known_until: datetime | None
-    observed_at: datetime
-    is_whole: bool
-    mass_vanish_share: float
-    store_sensitive: bool = True
 
 
 def merge(lake: Lake, listed: Listed) -> Merged:
@@ -104,28 +82,81 @@ def _merge(lake: Lake, listed: Listed) -> Merged:
     listed = replace(listed, observed_at=past.next_instant(listed.observed_at))
     target = lake.partition(listed.scope, month_of(listed.observed_at))
     month = [file for file in known_files if lake.place_of(file) == target]
-    positions = pa.array(np.arange(listed.rows.num_rows))
-    news = lake.spool(listed.scope) / "news.tmp"
-    with lake.scratch(news), _connection(lake, known_files, listed.scope) as connection:
+    with _connection(lake, known_files, listed.scope) as connection:
         held = _read_held(lake, listed)
         connection.register("held", held)
-        connection.register("spool", listed.rows.append_column(_POSITION, positions))
         connection.register("typed", observation_schema(listed.source).empty_table())
-        connection.execute(f"create temp view listed as {_listed_sql(listed.source)}")
-        connection.execute(f"create temp view stored as {_stored_sql(listed.source, known_files)}")
-        learnt = _learnt(connection, listed)
-        connection.register("learnt", learnt)
-        connection.execute(f"create temp view known as {_known_sql(listed, learnt.num_rows)}")
-        shown = _count(connection, "select count(*) from listed")
-        _copy(connection, _news_sql(listed), news)
-        by_change = f"select change, count(*) from {_parquet([news])} group by change"
-        merged = _verdict(listed, shown, dict(connection.execute(by_change).fetchall()))
+        row_count = _compare(connection, listed, known_files)
+        merged = _verdict(connection, listed.mass_vanish_share)
+        is_held = merged.held > 0
         if merged.added + merged.changed + merged.vanished:
+            connection.register("news", _news(connection, listed, row_count))
+            partition = difference.partition_sql(
+                listed, month, has_vanished=merged.vanished > 0, is_held=is_held
+            )
             with lake.replacing(target) as temporary:
-                _copy(connection, _partition_sql(month, news, is_held=merged.held > 0), temporary)
-        if listed.is_whole and (merged.held or held.num_rows):
-            _write_held(lake, listed, connection, news, is_held=merged.held > 0)
+                _copy(connection, partition, temporary)
+        if listed.is_whole and (is_held or held.num_rows):
+            _write_held(lake, listed, connection, is_held=is_held)
     return merged
+
+
+def _compare(
+    connection: "duckdb.DuckDBPyConnection", listed: Listed, known_files: Sequence[Path]
+) -> int:
+    """Make the tables of what the listing shows and misses; how many rows it has."""
+    connection.register("spool", _numbered(listed.rows()))
+    connection.execute(f"create temp table listed as {difference.listed_sql(listed)}")
+    row_count = _count(connection, "listed")
+    connection.execute(difference.FORGET_REPEATED_SQL)
+    observed = difference.observed_sql(listed, known_files)
+    connection.execute(f"create temp view observed as {observed}")
+    connection.execute(f"create temp table stored as {difference.stored_sql(listed)}")
+    has_learnt = _learn(connection, listed)
+    remembered = difference.remembered_sql(listed, has_learnt=has_learnt)
+    connection.execute(f"create temp view remembered as {remembered}")
+    known = difference.known_sql(listed, has_learnt=has_learnt)
+    connection.execute(f"create temp view known as {known}")
+    connection.execute(f"create temp table shown as {difference.shown_sql(listed)}")
+    connection.execute(f"create temp table missed as {difference.missed_sql(listed)}")
+    return row_count
+
+
+def _numbered(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The rows with their position in the listing."""
+    schema = rows.schema.append(pa.field(difference.POSITION, pa.int64()))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        start = 0
+        for batch in rows:
+            positions = pa.array(np.arange(start, start + batch.num_rows))
+            yield pa.RecordBatch.from_arrays([*batch.columns, positions], schema=schema)
+            start += batch.num_rows
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _news(
+    connection: "duckdb.DuckDBPyConnection", listed: Listed, row_count: int
+) -> pa.RecordBatchReader:
+    """The listed rows that were added or changed, with `is_new`."""
+    shown = connection.execute(f"select {difference.POSITION}, is_new from shown").fetchnumpy()
+    codes = np.zeros(row_count, np.int8)
+    codes[shown[difference.POSITION]] = np.where(shown["is_new"], _NEW, _CHANGED)
+    rows = listed.rows()
+    schema = rows.schema.append(pa.field("is_new", pa.bool_()))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        start = 0
+        for batch in rows:
+            page = codes[start : start + batch.num_rows]
+            (positions,) = page.nonzero()
+            chosen = batch.take(pa.array(positions))
+            is_new = pa.array(page[positions] == _NEW)
+            yield pa.RecordBatch.from_arrays([*chosen.columns, is_new], schema=schema)
+            start += batch.num_rows
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def _read_held(lake: Lake, listed: Listed) -> pa.Table:
@@ -146,49 +177,47 @@ def _read_held(lake: Lake, listed: Listed) -> pa.Table:
 
 
 def _write_held(
-    lake: Lake,
-    listed: Listed,
-    connection: "duckdb.DuckDBPyConnection",
-    news: Path,
-    *,
-    is_held: bool,
+    lake: Lake, listed: Listed, connection: "duckdb.DuckDBPyConnection", *, is_held: bool
 ) -> None:
     """Keep what is missing for the next complete listing; no row where nothing is held."""
     missing = connection.sql(
-        f"select {_identity(listed.source)} as identity from {_parquet([news])} "
-        f"where change = 'missing' and {is_held}"
+        f"select identity::varchar as identity from missed where not is_confirmed and {is_held}"
     ).to_arrow_table()
     marked = missing.replace_schema_metadata({"started_at": listed.started_at.isoformat()})
     with lake.replacing(lake.held(listed.scope), is_whole=True) as temporary:
         pq.write_table(marked, temporary)
 
 
-def _learnt(connection: "duckdb.DuckDBPyConnection", listed: Listed) -> pa.Table:
-    """What today's model makes of known rows whose `extra` the listing shows no more.
+def _learn(connection: "duckdb.DuckDBPyConnection", listed: Listed) -> bool:
+    """Register what today's model makes of known rows whose `extra` the listing shows no more.
 
     A newer SDK knows members that an older one could only keep in `extra`. That is no change of
-    the resource: its known row is compared as today's model would have stored it.
+    the resource: its known row is compared as today's model would have stored it. False where
+    there is no such row.
     """
-    older: pa.Table = connection.sql("""
-        select identity, extra
-        from stored anti join listed using (identity, extra)
-        where change <> 'vanished' and extra is not null and json_valid(extra)
-    """).to_arrow_table()
+    connection.execute(f"create temp table older as {difference.OLDER_SQL}")
+    if not _count(connection, "older"):
+        return False
+    older = connection.sql(difference.OLDER_EXTRAS_SQL).to_arrow_table()
     rows = flatten_extras(
         older.column("extra").to_pylist(),
         listed.source.operation,
         store_sensitive=listed.store_sensitive,
+    ).append_column("stored_identity", older.column("stored_identity"))
+    connection.register("learnt_rows", rows)
+    connection.execute(f"create temp view learnt as {difference.LEARNT_SQL}")
+    return True
+
+
+def _verdict(connection: "duckdb.DuckDBPyConnection", mass_vanish_share: float) -> Merged:
+    shown, added, news, confirmed, gone = (
+        _count(connection, rows)
+        for rows in ("listed", "shown where is_new", "shown", "missed where is_confirmed", "missed")
     )
-    return rows.append_column("identity", older.column("identity"))
-
-
-def _verdict(listed: Listed, shown: int, counts: dict[str, int]) -> Merged:
-    added, changed = counts.get("added", 0), counts.get("changed", 0)
-    confirmed, missing = counts.get("vanished", 0), counts.get("missing", 0)
-    alive = shown - added + confirmed + missing
-    if alive > HOLD_ABOVE and missing > alive * listed.mass_vanish_share:
-        return Merged(shown, added, changed, confirmed, held=missing)
-    return Merged(shown, added, changed, confirmed + missing)
+    missing, alive = gone - confirmed, shown - added + gone
+    if alive > HOLD_ABOVE and missing > alive * mass_vanish_share:
+        return Merged(shown, added, news - added, confirmed, held=missing)
+    return Merged(shown, added, news - added, gone)
 
 
 def commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
@@ -207,7 +236,7 @@ def _commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
     # The first try may lie in the month before.
     for place in sorted({*list(files)[-2:], target}.intersection(files)):
         lake.require_readable([files[place]], LISTING_SCHEMA)
-        listings = _read(lake, files[place])
+        listings = _read_listings(lake, files[place])
         is_earlier_try = pc.equal(listings.column("run_id"), row["run_id"])
         if place == target or pc.any(is_earlier_try).as_py():
             target, stored = place, listings.filter(pc.invert(is_earlier_try))
@@ -240,163 +269,45 @@ def scope_past(lake: Lake, scope: Scope) -> ScopePast:
 
 def _scope_past(lake: Lake, scope: Scope, files: Sequence[Path]) -> ScopePast:
     lake.require_readable(files, observation_schema(source_named(scope.table)))
-    instants = [_read(lake, file, columns=["observed_at"]).column("observed_at") for file in files]
     # What cannot be put on record must not be merged either.
     lake.require_readable(lake.scope_listing_files(scope), LISTING_SCHEMA)
-    return ScopePast(max((pc.max(column).as_py() for column in instants), default=None))
+    instants = (instant for file in files for instant in _newest_instants(lake, file))
+    return ScopePast(max((instant for instant in instants if instant is not None), default=None))
 
 
-def _read(lake: Lake, file: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of a file; UnreadableFileError where it is damaged."""
+def _newest_instants(lake: Lake, file: Path) -> Iterator[datetime | None]:
+    """The newest `observed_at` of each batch of a file's rows."""
+    with _readable(lake, file):
+        for batch in pq.ParquetFile(file).iter_batches(columns=["observed_at"]):
+            yield pc.max(batch.column(0)).as_py()
+
+
+def _read_listings(lake: Lake, file: Path) -> pa.Table:
+    # ParquetFile, because read_table would add the folder's Hive keys as columns.
+    with _readable(lake, file):
+        return pq.ParquetFile(file).read()
+
+
+@contextmanager
+def _readable(lake: Lake, file: Path) -> Iterator[None]:
+    """UnreadableFileError where the file is damaged."""
     try:
-        # ParquetFile, because read_table would add the folder's Hive keys as columns.
-        return pq.ParquetFile(file).read(columns=columns)
+        yield
     except (pa.ArrowInvalid, OSError) as error:
         name = lake.name_of(file)
         raise UnreadableFileError(f"{name} is damaged ({error}){_WAY_OUT}") from error
 
 
-# --- SQL -------------------------------------------------------------------------------------
-
-
-def _listed_sql(source: Source) -> str:
-    """The listing's rows, one for each resource: the newest state, then the later page, wins."""
-    newest = [f"{_POSITION} desc"]
-    if source.modified is not None:
-        newest.insert(0, f"{_name(column_of(source, source.modified))} desc nulls last")
-    return f"""
-        with newest as (
-            select {_POSITION}, {_identity(source)} as identity
-            from spool
-            qualify row_number() over (partition by identity order by {", ".join(newest)}) = 1
-        )
-        select spool.*, newest.identity from spool join newest using ({_POSITION})
-    """
-
-
-def _stored_sql(source: Source, files: Sequence[Path]) -> str:
-    """The newest observation of each resource, as its file has it."""
-    stored = f"union all by name select * from {_parquet(files)}" if files else ""
-    return f"""
-        with observations as (
-            select *, {_identity(source)} as identity from (select * from typed {stored})
-        ),
-        newest as (
-            select identity, max(observed_at) as observed_at from observations group by identity
-        )
-        select observations.* from observations join newest using (identity, observed_at)
-    """
-
-
-def _known_sql(listed: Listed, learnt_count: int) -> str:
-    """The newest observation of each resource, as today's model and settings would store it."""
-    names = listed_schema(listed.source.operation).names
-    sensitive = set() if listed.store_sensitive else _sensitive(listed.source)
-    columns = [
-        f"if(false, {_name(name)}, null) as {_name(name)}" if name in sensitive else _name(name)
-        for name in names
-    ]
-    if not learnt_count:
-        return f"select {', '.join(columns)}, identity, change, observed_at from stored"
-    members = ", ".join(
-        f"if(learnt.identity is null, stored.extra, learnt.extra) as {name}"
-        if name == EXTRA
-        else f"coalesce(stored.{_name(name)}, learnt.{_name(name)}) as {_name(name)}"
-        for name in names
-    )
-    # Without a key the content identifies a row, and that has just moved between columns.
-    return f"""
-        select {", ".join(columns)}, {_identity(listed.source)} as identity, change, observed_at
-        from (
-            select {members}, stored.change, stored.observed_at
-            from stored left join learnt on stored.identity = learnt.identity
-        )
-        qualify row_number() over (partition by identity order by observed_at desc) = 1
-    """
-
-
-def _news_sql(listed: Listed) -> str:
-    names = [_name(name) for name in listed_schema(listed.source.operation).names]
-    differs = " or ".join(f"listed.{name} is distinct from known.{name}" for name in names)
-    head = ", ".join(
-        (
-            f"{_literal(listed.run_id)} as run_id",
-            f"make_timestamptz({_microseconds(listed.observed_at)}) as observed_at",
-            "{change} as change",
-            f"{_literal(listed.scope.account_id)} as account_id",
-            f"{_literal(listed.scope.region_name)} as region_name",
-        )
-    )
-    is_new = "known.identity is null or known.change = 'vanished'"
-    is_older = "false"
-    if listed.known_until is not None:
-        is_older = f"known.observed_at <= make_timestamptz({_microseconds(listed.known_until)})"
-    change = f"case when {is_new} then 'added' else 'changed' end"
-    sql = f"""
-        select {head.format(change=change)}, {", ".join(f"listed.{name}" for name in names)}
-        from listed left join known using (identity)
-        where ({is_new} or {differs}) and (known.identity is null or {is_older})
-    """
-    if not listed.is_whole:
-        return sql
-    # What two complete listings in a row miss has vanished; of the rest the verdict decides.
-    gone = "case when held.identity is null then 'missing' else 'vanished' end"
-    return f"""
-        {sql}
-        union all
-        select {head.format(change=gone)}, {", ".join(f"known.{name}" for name in names)}
-        from known anti join listed using (identity)
-        left join held on known.identity = held.identity
-        where known.change <> 'vanished' and {is_older}
-    """
-
-
-def _partition_sql(month: Sequence[Path], news: Path, *, is_held: bool) -> str:
-    """The month's rows with the new ones; columns of a newer SDK are kept."""
-    stored = f"union all by name select * from {_parquet(month)}" if month else ""
-    condition = "where change <> 'missing'" if is_held else ""
-    change = "if(change = 'missing', 'vanished', change) as change"
-    return f"""
-        select * from typed {stored}
-        union all by name select * replace ({change}) from {_parquet([news])} {condition}
-    """
-
-
-def _identity(source: Source) -> str:
-    """What makes a row this resource: its key, or its whole content where it came without one.
-
-    Null columns do not count, so that a content stays the same when the model gets a new member;
-    nor do sensitive ones, which a setting makes null.
-    """
-    names = set(listed_schema(source.operation).names) - _sensitive(source)
-    pairs = ", ".join(
-        f"{{name: {_literal(name)}, content: {_name(name)}::varchar}}" for name in sorted(names)
-    )
-    content = f"list_filter([{pairs}], lambda pair: pair.content is not null)"
-    key = f"nullif({_name(column_of(source, source.key))}, '')"
-    return f"coalesce({key}, md5(to_json({content})::varchar))"
-
-
-def _sensitive(source: Source) -> set[str]:
-    return {column.name for column in item_columns(source.operation) if column.is_sensitive}
-
-
-def _parquet(files: Sequence[Path]) -> str:
-    # DuckDB takes every path for a pattern.
-    paths = ", ".join(_literal(re.sub(r"([*?\[])", r"[\1]", str(file))) for file in files)
-    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
-
-
 def _copy(connection: "duckdb.DuckDBPyConnection", sql: str, path: Path) -> None:
     connection.execute(
-        f"copy ({sql}) to {_literal(str(path))} "
-        "(format parquet, compression zstd, use_tmp_file false)"
+        f"copy ({sql}) to {difference.literal(str(path))} (format parquet, compression zstd, "
+        f"row_group_size {_ROWS_IN_GROUP}, use_tmp_file false)"
     )
 
 
-def _count(connection: "duckdb.DuckDBPyConnection", sql: str) -> int:
-    row = connection.execute(sql).fetchone()
-    return int(row[0]) if row is not None else 0
+def _count(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:
+    ((count,),) = connection.execute(f"select count(*) from {rows}").fetchall()
+    return int(count)
 
 
 @contextmanager
@@ -413,8 +324,13 @@ def _connection(
             "TimeZone": "UTC",
             "autoinstall_known_extensions": False,
             "temp_directory": str(spill),
+            "threads": _THREADS,
+            # Else a thread that is ahead keeps its rows in memory until the other has written.
+            "preserve_insertion_order": False,
         }
     )
+    # What sorts and joins may hold before they spill.
+    connection.execute(f"set operator_memory_limit = '{_OPERATOR_MEMORY}'")
     try:
         yield connection
     except duckdb.Error as error:
@@ -435,15 +351,3 @@ def _is_damaged(file: Path) -> bool:
     except (pa.ArrowInvalid, OSError):
         return True
     return False
-
-
-def _microseconds(instant: datetime) -> int:
-    return int(pa.scalar(instant, pa.timestamp("us", "UTC")).value)
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -7,7 +7,7 @@ from its last whole page: a torn tail is dropped.
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -100,13 +100,13 @@ class Spool:
         self.close()
         self._open(self._path, identity)
 
-    def table(self) -> pa.Table:
-        """All rows, mapped from the file rather than read into memory. Closes the spool."""
+    def reader(self) -> pa.RecordBatchReader:
+        """All rows in their order, read a page at a time. Closes the spool.
+
+        The reader raises LakeError at its end when the file did not hold what was written to it.
+        """
         self.close()
-        pages = [page.rows for page in self._whole_pages(pa.memory_map)] if self.pages else []
-        if sum(map(len, pages)) != self.rows:
-            raise LakeError(f"{self._path} does not hold the pages that were written to it")
-        return pa.concat_tables([self._schema.empty_table(), *pages])
+        return pa.RecordBatchReader.from_batches(self._schema, self._checked_batches())
 
     def close(self) -> None:
         """Finish the file; its pages stay for a resume until `discard`."""
@@ -160,21 +160,33 @@ class Spool:
         same_columns = schema.equals(self._schema)
         return SpoolIdentity(written["query"], started_at) if same_columns else None
 
-    def _whole_pages(self, opened: Callable[[str], pa.NativeFile] = pa.OSFile) -> Iterator[Page]:
-        with opened(str(self._path)) as source:
+    def _whole_pages(self) -> Iterator[Page]:
+        for batch, metadata in self._whole_batches():
+            token = metadata.get(_NEXT_TOKEN)
+            yield Page(
+                rows=pa.Table.from_batches([batch]),
+                next_token=None if token is None else token.decode(errors="surrogatepass"),
+                odd_values=int(metadata.get(_ODD_VALUES, b"0")),
+            )
+
+    def _checked_batches(self) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        for batch, _ in self._whole_batches() if self.pages else ():
+            yield batch
+            rows += batch.num_rows
+        if rows != self.rows:
+            raise LakeError(f"{self._path} does not hold the pages that were written to it")
+
+    def _whole_batches(self) -> Iterator[tuple[pa.RecordBatch, dict[bytes, bytes]]]:
+        with pa.OSFile(str(self._path)) as source:
             reader = pa.ipc.open_stream(source)
             while True:
                 try:
                     batch, metadata = reader.read_next_batch_with_custom_metadata()
                 except (StopIteration, OSError, pa.ArrowInvalid):
                     return
-                metadata = dict(metadata or {})
-                token = metadata.get(_NEXT_TOKEN)
-                yield Page(
-                    rows=pa.Table.from_batches([batch]).cast(self._schema),
-                    next_token=None if token is None else token.decode(errors="surrogatepass"),
-                    odd_values=int(metadata.get(_ODD_VALUES, b"0")),
-                )
+                # Of our schema, which does not say who wrote the file.
+                yield batch.replace_schema_metadata(self._schema.metadata), dict(metadata or {})
 
 
 def _refused(path: Path, error: OSError) -> LakeError:

@@ -55,7 +55,8 @@ def run_contender(name: str, url: str, home: Path, **task: object) -> tuple[dict
 
 def environment(url: str, home: Path) -> dict[str, str]:
     """An environment in which boto3 and the AWS CLI know the endpoint and nothing of the user's."""
-    foreign = ("AWS_", "JOBLAKE_", "PREFECT_")
+    # Without compiled modules a second goes into compiling them, at each start.
+    foreign = ("AWS_", "JOBLAKE_", "PREFECT_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {
         "HOME": str(home),
