@@ -3,10 +3,18 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from history import TABLE, Year, build
+from measuring import environment
+from serving import render, serving
+
+from exporting import listing_rows, observations, run_export
+from joblake.lake import Lake
 
 BENCHMARKS = Path(__file__).with_name("benchmarks")
 ROWS = 250
@@ -74,3 +82,41 @@ def test_dlt_and_arro3_list_every_row(tmp_path: Path) -> None:
     _, figures = measured("custom_models", tmp_path, "dlt", "arro3")
 
     assert listed_by_lane(figures) == {"dlt": ROWS, "limit: arro3": ROWS}
+
+
+def test_the_benchmark_of_years_tells_nights_and_questions() -> None:
+    """It builds a small year, exports some of its nights and asks every question."""
+    report = run_benchmark("history.py", "--jobs", "30", "--nights", "5", "--rounds", "1")
+
+    cells = [line.split("|")[1].strip() for line in report.splitlines() if line.startswith("|")]
+    nights = ["night", "--:", "1", "2", "5", "listing alone"]
+    questions = ["current", "as of a night", "status changes", "duration percentiles"]
+    assert cells == [*nights, "question", "---", *questions]
+    assert report.startswith("30 jobs, 5 nights; ")
+
+
+def test_a_built_year_is_what_real_exports_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lake that the benchmark of years builds has the rows of nightly exports over HTTP."""
+    year, last = Year(job_count=40, night_count=6), datetime(2026, 11, 3, 2, tzinfo=UTC)
+    build(Lake.at(tmp_path / "built"), year, 6, last)
+    for night in range(1, 7):
+        as_of = partial(year.job, night=night)
+        render(tmp_path / "pages" / str(night) / TABLE, TABLE, 40, as_of)
+    with serving(tmp_path / "pages") as url:
+        for night in range(1, 7):
+            for name, value in environment(f"{url}/{night}", tmp_path).items():
+                monkeypatch.setenv(name, value)
+            run_export(tmp_path / "exported", at=last - timedelta(days=6 - night))
+
+    def rows(lake: str) -> list[dict[str, Any]]:
+        found = observations(tmp_path / lake)
+        return [{**row, "run_id": None} for row in found]
+
+    def counts(lake: str) -> list[tuple[int, int]]:
+        return [(row["added"], row["changed"]) for row in listing_rows(tmp_path / lake)]
+
+    assert rows("built") == rows("exported")
+    assert counts("built") == counts("exported")
+    assert len(rows("built")) > 60

@@ -85,12 +85,13 @@ def measure(
 ) -> Iterator[Figure]:
     """Run the lanes in turn, round after round, over listings rendered in `folder`."""
     pages = folder / "pages"
-    for listing, revision_of in (
-        ("", lambda _: 0),
-        ("-changed", lambda number: int(number % 100 == 0)),
+    item = ITEMS[table]
+    for listing, item_of in (
+        ("", item),
+        ("-changed", lambda number: item(number, revision=int(number % 100 == 0))),
     ):
         if not (pages / f"{row_count}{listing}" / table).exists():
-            render(pages / f"{row_count}{listing}" / table, table, row_count, revision_of)
+            render(pages / f"{row_count}{listing}" / table, table, row_count, item_of)
     known = folder / "known"
     shutil.rmtree(known, ignore_errors=True)
     with serving(pages) as url:

@@ -177,7 +177,7 @@ def inference_job(number: int, revision: int = 0) -> Item:
     }
 
 
-ITEMS: dict[str, Callable[[int, int], Item]] = {
+ITEMS: dict[str, Callable[..., Item]] = {
     "model_customization_jobs": customization_job,
     "custom_models": custom_model,
     "model_invocation_jobs": invocation_job,

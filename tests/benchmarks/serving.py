@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from resources import ACCOUNT, ITEMS
+from resources import ACCOUNT, ITEMS, Item
 
 from joblake.catalog import SOURCES, memberships_operation
 
@@ -45,9 +45,13 @@ class Pages:
 
 
 def render(
-    folder: Path, table: str, row_count: int, revision_of: Callable[[int], int] = lambda _: 0
+    folder: Path, table: str, row_count: int, item_of: Callable[[int], Item] | None = None
 ) -> Pages:
-    """Write the pages of a listing, full ones of the operation's maximum."""
+    """Write the pages of a listing, full ones of the operation's maximum.
+
+    `item_of` gives the item of a number, by default as it is first.
+    """
+    item_of = item_of or ITEMS[table]
     operation = SOURCES[table].operation
     size = operation.page_maximum
     folder.mkdir(parents=True)
@@ -55,7 +59,7 @@ def render(
     with (folder / "pages").open("wb") as file:
         for start in range(0, max(row_count, 1), size):
             numbers = range(start, min(start + size, row_count))
-            items = [ITEMS[table](number, revision_of(number)) for number in numbers]
+            items = [item_of(number) for number in numbers]
             page: dict[str, Any] = {operation.result_key: items}
             if start + size < row_count:
                 page[operation.output_token] = f"page-{start // size + 1}"
