@@ -120,3 +120,12 @@ def test_a_built_year_is_what_real_exports_leave(
     assert rows("built") == rows("exported")
     assert counts("built") == counts("exported")
     assert len(rows("built")) > 60
+
+
+def test_many_scopes_are_counted() -> None:
+    """The benchmark of many scopes plans accounts by regions by tables, and lists each of them."""
+    report = run_benchmark("scopes.py", "--accounts", "2", "--regions", "2", "--workers", "2")
+    nights = [line.split("|")[2].strip() for line in report.splitlines()[2:]]
+    assert nights == ["first night", "nothing changed"]
+    profile = run_benchmark("scopes.py", "--accounts", "1", "--regions", "1", "--profile")
+    assert "merge.py" in profile

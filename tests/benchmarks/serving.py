@@ -23,10 +23,17 @@ from resources import ACCOUNT, ITEMS, Item
 
 from joblake.catalog import SOURCES, memberships_operation
 
+_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 _IDENTITY = f"""
-<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<GetCallerIdentityResponse xmlns="{_NAMESPACE}">
 <GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/benchmark</Arn><UserId>benchmark</UserId>
 <Account>{ACCOUNT}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>
+""".encode()
+_ROLE = f"""
+<AssumeRoleResponse xmlns="{_NAMESPACE}"><AssumeRoleResult><Credentials>
+<AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>benchmark</SecretAccessKey>
+<SessionToken>benchmark</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
+</AssumeRoleResult></AssumeRoleResponse>
 """.encode()
 
 
@@ -73,7 +80,12 @@ def render_empty(folder: Path) -> None:
     """Write the pages of an account that has nothing, not even a membership."""
     for table in SOURCES:
         render(folder / table, table, 0)
-    page = json.dumps({memberships_operation().result_key: []})
+    render_memberships(folder)
+
+
+def render_memberships(folder: Path, *identifiers: str) -> None:
+    """Write the listing of an account's memberships."""
+    page = json.dumps({memberships_operation().result_key: [{"id": name} for name in identifiers]})
     memberships = folder / "memberships"
     memberships.mkdir()
     (memberships / "pages").write_text(page)
@@ -119,17 +131,17 @@ class _Endpoint:
                         name, _, value = line.partition(b":")
                         if name.lower() == b"content-length":
                             length = int(value)
-                    requests.read(length)
-                    self._answer(connection, request.decode())
+                    self._answer(connection, request.decode(), requests.read(length))
             except ConnectionError:
                 return
 
-    def _answer(self, connection: socket.socket, request: str) -> None:
+    def _answer(self, connection: socket.socket, request: str, body: bytes) -> None:
         method, target, _ = request.split(" ")
         parts = urlsplit(target)
         account, *operation = parts.path.strip("/").split("/")
         if method == "POST" and not operation:  # only STS is asked at the root
-            connection.sendall(_head("text/xml", len(_IDENTITY)) + _IDENTITY)
+            answer = _ROLE if b"Action=AssumeRole" in body else _IDENTITY
+            connection.sendall(_head("text/xml", len(answer)) + answer)
             return
         # The path of each list operation ends in the words of its table.
         listing = f"{account}/{operation[-1].replace('-', '_')}"
