@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src" / "joblake"
 
 # Each module of a row may import those of the rows above it, and of its own row those before it.
 LAYERS = [
-    ["errors", "service_model", "bundled", "pace", "words"],
+    ["errors", "service_model", "bundled", "pace", "words", "columns"],
     ["aws", "catalog", "schema", "lake", "s3_lake", "settings", "views"],
     ["flatten", "spool", "incremental", "listing", "difference", "merge"],
     ["planning"],

@@ -13,7 +13,7 @@ in this order: `spool` and `typed` (Arrow), `listed`, `observed`, `stored`, `old
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +23,9 @@ from joblake.lake import Scope
 from joblake.schema import EXTRA, column_of, item_columns, listed_schema
 
 POSITION = "listed_position"
+CHANGED, ADDED = 1, 2
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,7 @@ def partition_sql(
     sql = f"""
         select * from typed {stored}
         union all by name
-        select {_head(listed, "if(is_new, 'added', 'changed')")}, {names} from news
+        select {_head(listed, f"if(code = {ADDED}, 'added', 'changed')")}, {names} from news
     """
     if not has_vanished:
         return sql
@@ -286,8 +289,7 @@ def _parquet(files: Sequence[Path]) -> str:
 
 
 def _instant(instant: datetime) -> str:
-    microseconds = pa.scalar(instant, pa.timestamp("us", "UTC")).value
-    return f"make_timestamptz({microseconds})"
+    return f"make_timestamptz({(instant - EPOCH) // MICROSECOND})"
 
 
 def _name(name: str) -> str:

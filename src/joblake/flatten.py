@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from joblake import columns
 from joblake.errors import DamagedPageError
 from joblake.schema import EXTRA, Column, is_sensitive, item_columns, listed_schema
 from joblake.service_model import Member, Operation
@@ -34,6 +35,7 @@ _CALENDAR = range(
     (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND + 1,
 )
 _INT64 = range(-(2**63), 2**63)
+_ZERO = columns.numbers(np.zeros(1, np.int32))
 # What json.dumps does not write as it is.
 _ESCAPED = r'["\\\x00-\x1f]'
 # pyarrow's parser recurses without a limit; pages of the known shapes nest five deep.
@@ -226,13 +228,16 @@ def _json_texts(array: pa.Array, member: Member) -> pa.Array:
                 for child in children
             )
             # The brace goes in with them, because a row of nulls alone would be dropped.
-            opened = pc.binary_join_element_wise("{", *named, ",", null_handling="skip")
+            opened = pc.binary_join_element_wise(
+                columns.text("{"), *named, columns.text(","), null_handling="skip"
+            )
             texts = pc.replace_substring(_joined(opened, "}"), "{,", "{", max_replacements=1)
         case "list" if member.element is not None:
-            elements = pc.fill_null(_json_texts(array.flatten(), member.element), "null")
-            ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(array), 0))
-            offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
-            inner = pc.binary_join(pa.ListArray.from_arrays(offsets, elements), ",")
+            elements = _json_texts(array.flatten(), member.element)
+            elements = pc.fill_null(elements, columns.text("null"))
+            ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(array), _ZERO[0]))
+            lists = pa.ListArray.from_arrays(pa.concat_arrays([_ZERO, ends]), elements)
+            inner = pc.binary_join(lists, columns.text(","))
             texts = _joined("[", inner, "]")
         case "string" if pc.any(pc.match_substring_regex(array, _ESCAPED)).as_py():
             texts = pa.array(map(canonical_json, array.to_pylist()), pa.string())
@@ -240,7 +245,8 @@ def _json_texts(array: pa.Array, member: Member) -> pa.Array:
             texts = _joined('"', array, '"')
         case _:
             texts = array.cast(pa.string())
-    return pc.if_else(array.is_valid(), texts, None) if array.null_count else texts
+    nothing = pa.nulls(1, pa.string())[0]
+    return pc.if_else(array.is_valid(), texts, nothing) if array.null_count else texts
 
 
 def _field(structs: pa.StructArray, name: str) -> pa.Array:
@@ -249,7 +255,8 @@ def _field(structs: pa.StructArray, name: str) -> pa.Array:
 
 
 def _joined(*parts: str | pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, "")
+    scalars = (columns.text(part) if isinstance(part, str) else part for part in (*parts, ""))
+    return pc.binary_join_element_wise(*scalars)
 
 
 # --- the tolerant door -----------------------------------------------------------------------

@@ -5,6 +5,7 @@ how that is known. Rows stream from the spool and from the month's file into a n
 replaces the month's file in one step: no row waits in memory.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,9 +20,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json
 import pyarrow.parquet as pq
 
-from joblake import difference
+from joblake import columns, difference
 from joblake.catalog import source_named
 from joblake.difference import Listed
 from joblake.errors import LakeError, RaceLostError, UnreadableFileError
@@ -39,7 +41,6 @@ _ROWS_IN_GROUP = 20_480
 # A merge is one of several at once.
 _THREADS = 2
 _OPERATOR_MEMORY = "64MB"
-_CHANGED, _NEW = 1, 2
 _SUMMED = ("added", "changed", "vanished", "requests")
 _Result = TypeVar("_Result")
 _WAY_OUT = "; restore it from a backup or move it out of the lake, then run again"
@@ -85,7 +86,7 @@ def _merge(lake: Lake, listed: Listed) -> Merged:
     with _connection(lake, known_files, listed.scope) as connection:
         held = _read_held(lake, listed)
         connection.register("held", held)
-        connection.register("typed", observation_schema(listed.source).empty_table())
+        connection.register("typed", columns.no_rows(observation_schema(listed.source)))
         row_count = _compare(connection, listed, known_files)
         merged = _verdict(connection, listed.mass_vanish_share)
         is_held = merged.held > 0
@@ -129,7 +130,7 @@ def _numbered(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
     def batches() -> Iterator[pa.RecordBatch]:
         start = 0
         for batch in rows:
-            positions = pa.array(np.arange(start, start + batch.num_rows))
+            positions = columns.numbers(np.arange(start, start + batch.num_rows))
             yield pa.RecordBatch.from_arrays([*batch.columns, positions], schema=schema)
             start += batch.num_rows
 
@@ -139,21 +140,23 @@ def _numbered(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
 def _news(
     connection: "duckdb.DuckDBPyConnection", listed: Listed, row_count: int
 ) -> pa.RecordBatchReader:
-    """The listed rows that were added or changed, with `is_new`."""
+    """The listed rows that were added or changed, with a `code` for which of the two."""
     shown = connection.execute(f"select {difference.POSITION}, is_new from shown").fetchnumpy()
     codes = np.zeros(row_count, np.int8)
-    codes[shown[difference.POSITION]] = np.where(shown["is_new"], _NEW, _CHANGED)
+    codes[shown[difference.POSITION]] = np.where(
+        shown["is_new"], difference.ADDED, difference.CHANGED
+    )
     rows = listed.rows()
-    schema = rows.schema.append(pa.field("is_new", pa.bool_()))
+    schema = rows.schema.append(pa.field("code", pa.int8()))
 
     def batches() -> Iterator[pa.RecordBatch]:
         start = 0
         for batch in rows:
             page = codes[start : start + batch.num_rows]
             (positions,) = page.nonzero()
-            chosen = batch.take(pa.array(positions))
-            is_new = pa.array(page[positions] == _NEW)
-            yield pa.RecordBatch.from_arrays([*chosen.columns, is_new], schema=schema)
+            chosen = batch.take(columns.numbers(positions))
+            code = columns.numbers(page[positions])
+            yield pa.RecordBatch.from_arrays([*chosen.columns, code], schema=schema)
             start += batch.num_rows
 
     return pa.RecordBatchReader.from_batches(schema, batches())
@@ -165,7 +168,7 @@ def _read_held(lake: Lake, listed: Listed) -> pa.Table:
     A listing that is resumed after it was held must not confirm itself.
     """
     file = lake.file_at(lake.held(listed.scope))
-    nothing = pa.table({"identity": pa.array([], pa.string())})
+    nothing = columns.no_rows(pa.schema([pa.field("identity", pa.string())]))
     if file is None:
         return nothing
     try:
@@ -231,22 +234,31 @@ def commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
 
 def _commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
     target = lake.listing_partition(scope, month_of(row["started_at"]))
-    stored = LISTING_SCHEMA.empty_table()
+    stored = columns.no_rows(LISTING_SCHEMA)
     files = {lake.place_of(file): file for file in lake.scope_listing_files(scope)}
     # The first try may lie in the month before.
     for place in sorted({*list(files)[-2:], target}.intersection(files)):
         lake.require_readable([files[place]], LISTING_SCHEMA)
         listings = _read_listings(lake, files[place])
-        is_earlier_try = pc.equal(listings.column("run_id"), row["run_id"])
+        is_earlier_try = pc.equal(listings.column("run_id"), columns.text(row["run_id"]))
         if place == target or pc.any(is_earlier_try).as_py():
             target, stored = place, listings.filter(pc.invert(is_earlier_try))
             for earlier in listings.filter(is_earlier_try).to_pylist():
                 added = {name: earlier[name] + row[name] for name in _SUMMED}
                 row = row | added | {"started_at": earlier["started_at"]}
             break
-    rows = [stored, pa.Table.from_pylist([row], LISTING_SCHEMA)]
     with lake.replacing(target) as temporary:
-        pq.write_table(pa.concat_tables(rows, promote_options="default"), temporary)
+        rows = pa.concat_tables([stored, _listing(row)], promote_options="default")
+        pq.write_table(rows, temporary)
+
+
+def _listing(row: dict[str, Any]) -> pa.Table:
+    """The row of a listing as Arrow; by way of JSON, because any other imports pandas."""
+    body = json.dumps(row, default=datetime.isoformat).encode()
+    options = pyarrow.json.ParseOptions(
+        explicit_schema=LISTING_SCHEMA, unexpected_field_behavior="error"
+    )
+    return pyarrow.json.read_json(pa.BufferReader(body), parse_options=options)
 
 
 @dataclass(frozen=True)
@@ -279,7 +291,12 @@ def _newest_instants(lake: Lake, file: Path) -> Iterator[datetime | None]:
     """The newest `observed_at` of each batch of a file's rows."""
     with _readable(lake, file):
         for batch in pq.ParquetFile(file).iter_batches(columns=["observed_at"]):
-            yield pc.max(batch.column(0)).as_py()
+            microseconds = pc.max(batch.column(0).cast(pa.int64())).as_py()
+            yield (
+                None
+                if microseconds is None
+                else difference.EPOCH + timedelta(microseconds=microseconds)
+            )
 
 
 def _read_listings(lake: Lake, file: Path) -> pa.Table:

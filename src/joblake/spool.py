@@ -80,7 +80,13 @@ class Spool:
         if self._writer is None:
             raise ValueError("the spool is not open")
         batches = page.rows.combine_chunks().to_batches()
-        batch = batches[0] if batches else pa.RecordBatch.from_pylist([], self._schema)
+        batch = (
+            batches[0]
+            if batches
+            else pa.RecordBatch.from_arrays(
+                [pa.nulls(0, field.type) for field in self._schema], schema=self._schema
+            )
+        )
         metadata = {_ODD_VALUES: str(page.odd_values).encode()}
         if page.next_token is not None:
             metadata[_NEXT_TOKEN] = page.next_token.encode(errors="surrogatepass")
