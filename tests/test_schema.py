@@ -121,7 +121,7 @@ def operation_of(*members: Member) -> Operation:
         client="x",
         name="ListThings",
         service_id="x",
-        endpoint_prefix="x",
+        signing_name="x",
         http_method="GET",
         request_uri="/",
         parameters=(),
