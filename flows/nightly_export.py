@@ -33,6 +33,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner  # noqa: E402
 
 from joblake.errors import UsageError  # noqa: E402
 from joblake.export import RunResult, ScopeResult, export_scope, failed_result  # noqa: E402
+from joblake.lake import S3_SCHEME  # noqa: E402
 from joblake.planning import PlannedScope, Run, plan  # noqa: E402
 from joblake.publish import publish  # noqa: E402
 from joblake.report import write_report  # noqa: E402
@@ -144,13 +145,22 @@ def _task_runner(settings: Settings) -> TaskRunner[Any]:
     # Workers have the package, and this file perhaps not.
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     if settings.task_runner_address is not None:
+        if not settings.lake.startswith(S3_SCHEME) and not Path(settings.lake).is_absolute():
+            raise UsageError(
+                f"lake {settings.lake}: the workers of a cluster need one place; give a lake on S3 "
+                "or an absolute path that they share"
+            )
         return DaskTaskRunner(address=settings.task_runner_address)
     cluster = {"n_workers": settings.max_workers, "threads_per_worker": 1}
     return DaskTaskRunner(cluster_kwargs={**cluster, "dashboard_address": None})
 
 
 def _results_of(planned: PlannedScope, future: PrefectFuture[Any]) -> tuple[ScopeResult, ...]:
-    outcome: object = future.result(raise_on_failure=False)
+    outcome: object
+    try:
+        outcome = future.result(raise_on_failure=False)
+    except Exception as error:  # noqa: BLE001 - of a cluster that lost the task: the scope's outcome
+        outcome = error
     if isinstance(outcome, ScopeNotExportedError):
         return outcome.results
     if isinstance(outcome, tuple):

@@ -804,7 +804,8 @@ def test_a_listing_row_says_all_of_the_listing(jobs, lake, night):
     settings_of_run = load_settings(
         lake=str(lake), table=("model_customization_jobs",), page_size=2
     )
-    instants = iter([night, night + timedelta(seconds=1), night + timedelta(seconds=4.5)])
+    seconds = (0, 1, 4, 4.5)  # planned, begun, listed, committed
+    instants = iter([night + timedelta(seconds=number) for number in seconds])
     run = plan(settings_of_run, clock=lambda: next(instants))
 
     (result,) = export(run, clock=lambda: next(instants)).scopes

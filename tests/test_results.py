@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import joblake
 from joblake.errors import UsageError
 from joblake.results import write_result
 
@@ -203,3 +204,10 @@ def test_a_file_that_cannot_be_written_is_a_usage_error(everything, tmp_path, ou
         with pytest.raises(UsageError, match=f"cannot write {path}.*{reason}"):
             write_result(result.to_reader(), output_format, path)
     assert full.exists(), "what could not be written is not removed either"
+
+
+@pytest.mark.parametrize("value", ["'infinity'::date", "'infinity'::timestamptz"])
+def test_what_python_cannot_hold_is_one_line(value, tmp_path):
+    """A date beyond the years that Python knows is refused with the way out."""
+    with joblake.open(tmp_path / "lake") as lake, pytest.raises(UsageError, match="cast others"):
+        write_result(lake.stream(f"select {value} as x"), "csv", tmp_path / "x.csv")

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 import joblake
 from exporting import (
@@ -253,7 +254,7 @@ def test_a_storage_without_conditions_is_refused(s3):
 
     lake.prepare()
     lake.client.meta.events.register("before-sign.s3.PutObject", strip)
-    with pytest.raises(LakeError, match="overwrites objects despite If-None-Match"):
+    with pytest.raises(LakeError, match="overwrites objects despite IfNoneMatch"):
         lake.prepare()
 
 
@@ -424,3 +425,71 @@ def test_threads_share_one_lake(s3, night):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, scopes))
     assert len(rows(s3, "from observations.listings")) == 24
+
+
+def test_pages_of_before_do_not_undo_what_came_after(aws, s3, night):
+    """A resumed listing knows no more than when it began, whatever the clocks say."""
+    export_scope_alone(s3, at=night)
+    aws.switch.faults = [OnPage(error(403, "AccessDeniedException"), 3)]
+    broken = export_scope_alone(s3, at=night + MINUTE, page_size=10)
+    assert broken.outcome == "partial"
+    aws.switch.faults = []
+    aws.lists[JOBS] = [customization_job(number, status="Completed") for number in range(31)]
+    # Planned before, listed after: as a retry on another worker is.
+    other = export_scope_alone(s3, at=night + MINUTE, work_folder="another machine")
+    assert (other.added, other.changed) == (1, 30)
+    resumed = export_scope_alone(s3, at=night + 2 * MINUTE, page_size=10)
+    assert (resumed.outcome, resumed.changed, resumed.vanished) == ("complete", 0, 0)
+    jobs = rows(s3, "select distinct status, is_vanished from jobs")
+    assert jobs == [{"status": "Completed", "is_vanished": False}]
+
+
+def test_listings_side_by_side_do_not_confirm_each_other(aws, s3, night):
+    """What one held, only a listing that began after that may believe."""
+    export_scope_alone(s3, at=night)
+    aws.lists[JOBS] = []
+    fast = []
+
+    def hold(_scope, _rows):
+        instant = iter([night + MINUTE, *[night + 5 * MINUTE] * 3])
+        run = plan(load_settings(lake=s3, table=(SCOPE.table,), work_folder="another machine"))
+        fast.extend(export(run, clock=lambda: next(instant)).scopes)
+
+    run = plan(load_settings(lake=s3, table=(SCOPE.table,)), clock=lambda: night + 2 * MINUTE)
+    (slow,) = export(run, clock=lambda: night + 2 * MINUTE, on_page=hold).scopes
+    assert [one.vanished for one in (*fast, slow)] == [0, 0]
+
+
+def test_an_upload_without_any_answer_is_no_failure(s3, night):
+    """An object that is there with our mark was written, whatever the connection says."""
+    lake = lake_at(s3)
+
+    def lose(**_):
+        raise ReadTimeoutError(endpoint_url="as arranged")
+
+    lake.client.meta.events.register("after-call.s3.PutObject", lose)
+    commit_listing(lake, SCOPE, listing_row(1, night))
+    assert len(rows(s3, "from observations.listings")) == 1
+
+
+def test_a_storage_that_ignores_if_match_is_refused(s3):
+    """Every commit but the first of a month depends on it."""
+    lake = lake_at(s3)
+
+    def strip(request, **_):
+        del request.headers["If-Match"]
+
+    lake.prepare()
+    lake.client.meta.events.register("before-sign.s3.PutObject", strip)
+    with pytest.raises(LakeError, match="overwrites objects despite IfMatch"):
+        lake.prepare()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("JOBLAKE_WORK_FOLDER", "~nobody-here/x"), ("AWS_ENDPOINT_URL_S3", "foo")]
+)
+@pytest.mark.usefixtures("aws")
+def test_a_broken_configuration_is_one_line(s3, name, value):
+    finished = command("query", "from jobs", "--lake", s3, **{name: value})
+    assert finished.returncode in {2, 3}
+    assert len(finished.stderr.splitlines()) == 1, finished.stderr

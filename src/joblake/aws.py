@@ -331,10 +331,13 @@ def storage_client(*, connections: int) -> Any:
         max_pool_connections=connections,
         user_agent_extra="joblake",
     )
-    # It is for the signature alone: S3 redirects to the region of the bucket.
-    return boto3.Session(botocore_session=core).client(
-        "s3", region_name=region_name or HOME_REGION, config=config
-    )
+    try:
+        # The region is for the signature alone: S3 redirects to that of the bucket.
+        return boto3.Session(botocore_session=core).client(
+            "s3", region_name=region_name or HOME_REGION, config=config
+        )
+    except (boto_errors.BotoCoreError, ValueError) as error:
+        raise CredentialsError(f"AWS configuration of S3: {describe(error)}") from error
 
 
 def _core_session(profile: str | None = None) -> botocore.session.Session:

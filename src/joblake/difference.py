@@ -32,10 +32,10 @@ MICROSECOND = timedelta(microseconds=1)
 class Listed:
     """One listing's rows and what may be concluded from them.
 
-    It began at `started_at`, when the newest observation of the scope was of `known_until`;
-    `observed_at` is the instant of its rows, unless the scope has newer ones. `is_whole` says that
-    it was complete and unfiltered, so that what it does not show has vanished. `rows` reads them
-    from the first one on, each time that it is called.
+    It ran from `started_at` to `ended_at`, and when it began the newest observation of the scope
+    was of `known_until`. `observed_at` is the instant of its rows, unless the scope has newer
+    ones. `is_whole` says that it was complete and unfiltered, so that what it does not show has
+    vanished. `rows` reads them from the first one on, each time that it is called.
     """
 
     scope: Scope
@@ -43,6 +43,7 @@ class Listed:
     rows: Callable[[], pa.RecordBatchReader]
     run_id: str
     started_at: datetime
+    ended_at: datetime
     known_until: datetime | None
     observed_at: datetime
     is_whole: bool

@@ -221,9 +221,9 @@ class _ScopeExport:
         except LakeError as refusal:
             return self._committed(started_at, _NO_LISTING, _NOTHING, "failed", describe(refusal))
         self._query = self._narrowed()
-        listing, outcome, error = self._list(started_at)
+        listing, outcome, error = self._list(started_at, past)
         try:
-            merged = self._merge(past, started_at, is_whole=outcome == "complete")
+            merged = self._merge(is_whole=outcome == "complete")
         except Exception as refusal:  # noqa: BLE001 - the edge, as above
             merged, outcome, error = _NOTHING, "failed", describe(refusal)
         if merged.held:
@@ -237,22 +237,18 @@ class _ScopeExport:
             self._spool.discard()
         return self._committed(started_at, listing, merged, outcome, error)
 
-    def _merge(self, past: ScopePast, started_at: datetime, *, is_whole: bool) -> Merged:
+    def _merge(self, *, is_whole: bool) -> Merged:
         if not self._spool.pages:
             self._spool.close()
             return _NOTHING
-        known_until = past.last_observed_at
-        if self._spool.started_at is not None and self._spool.started_at < started_at:
-            # Resumed: its first pages are older than what others observed before this run.
-            started_at = self._spool.started_at
-            known_until = min(known_until, started_at) if known_until else None
         listed = Listed(
             scope=self._scope,
             source=self._source,
             rows=self._spool.reader,
             run_id=self._run.run_id,
-            started_at=started_at,
-            known_until=known_until,
+            started_at=self._spool.started_at or self._run.observed_at,
+            ended_at=self._clock(),
+            known_until=self._spool.known_until,
             observed_at=self._run.observed_at,
             is_whole=is_whole,
             mass_vanish_share=self._run.settings.mass_vanish_share,
@@ -260,7 +256,7 @@ class _ScopeExport:
         )
         return merge(self._lake, listed)
 
-    def _list(self, started_at: datetime) -> tuple[Listing, str, str | None]:
+    def _list(self, started_at: datetime, past: ScopePast) -> tuple[Listing, str, str | None]:
         """The listing, its outcome and error; the pages are in the spool."""
         operation = self._source.operation
         settings = self._run.settings
@@ -279,6 +275,7 @@ class _ScopeExport:
                 pager,
                 self._spool,
                 started_at=started_at,
+                known_until=past.last_observed_at,
                 resume_within=timedelta(minutes=settings.resume_minutes),
                 on_page=lambda rows: self._on_page(self._scope, rows),
             )

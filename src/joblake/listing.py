@@ -149,11 +149,12 @@ class Pager:
         customized_response_dict[_PAGE] = page
 
 
-def run_listing(
+def run_listing(  # noqa: PLR0913 - when it began and what was known then belong to no other type
     pager: Pager,
     spool: Spool,
     *,
     started_at: datetime,
+    known_until: datetime | None = None,
     resume_within: timedelta,
     on_page: Callable[[int], None],
 ) -> Listing:
@@ -164,7 +165,7 @@ def run_listing(
     `on_page` hears the number of rows of each page. Errors leave the pages so far in the spool.
     """
     query = pager.query
-    identity = SpoolIdentity(pager.digest, started_at)
+    identity = SpoolIdentity(pager.digest, started_at, known_until)
     # Only a whole listing can go on from a page's token alone.
     is_resumed = spool.begin(identity, resume_within=resume_within if query.is_whole else None)
     if is_resumed and spool.next_token is None:

@@ -165,7 +165,7 @@ def _news(
 def _read_held(lake: Lake, listed: Listed) -> pa.Table:
     """What the complete listing before this one missed and held: this one may confirm it.
 
-    A listing that is resumed after it was held must not confirm itself.
+    Only one that began after that was held may: neither itself, resumed, nor one beside it.
     """
     file = lake.file_at(lake.held(listed.scope))
     nothing = columns.no_rows(pa.schema([pa.field("identity", pa.string())]))
@@ -173,10 +173,10 @@ def _read_held(lake: Lake, listed: Listed) -> pa.Table:
         return nothing
     try:
         held = pq.ParquetFile(file).read()
-        started_at = datetime.fromisoformat((held.schema.metadata or {})[b"started_at"].decode())
+        held_at = datetime.fromisoformat((held.schema.metadata or {})[b"held_at"].decode())
     except (pa.ArrowInvalid, OSError, KeyError, ValueError):
         return nothing  # not confirmed, so held again
-    return held if started_at < listed.started_at else nothing
+    return held if held_at < listed.started_at else nothing
 
 
 def _write_held(
@@ -186,7 +186,7 @@ def _write_held(
     missing = connection.sql(
         f"select identity::varchar as identity from missed where not is_confirmed and {is_held}"
     ).to_arrow_table()
-    marked = missing.replace_schema_metadata({"started_at": listed.started_at.isoformat()})
+    marked = missing.replace_schema_metadata({"held_at": listed.ended_at.isoformat()})
     with lake.replacing(lake.held(listed.scope), is_whole=True) as temporary:
         pq.write_table(marked, temporary)
 
@@ -244,6 +244,8 @@ def _commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
         if place == target or pc.any(is_earlier_try).as_py():
             target, stored = place, listings.filter(pc.invert(is_earlier_try))
             for earlier in listings.filter(is_earlier_try).to_pylist():
+                if earlier["ended_at"] == row["ended_at"]:
+                    return  # this very try, whose answer was lost
                 added = {name: earlier[name] + row[name] for name in _SUMMED}
                 row = row | added | {"started_at": earlier["started_at"]}
             break

@@ -70,7 +70,7 @@ def publish(lake: Lake) -> tuple[Published, ...]:
     """Write every mart and the database, and put them in the place of the old ones.
 
     One publisher at a time, the others wait. UnreadableFileError when a file of the lake is
-    damaged, LakeError when the lake cannot be written; the old marts are then as they were.
+    damaged, LakeError when the lake cannot be written; a mart is then the old one or the new one.
     """
     with lake.locked_marts():
         for _ in range(ATTEMPTS - 1):

@@ -56,7 +56,10 @@ class S3Lake(Lake):
         client = storage_client(connections=DOWNLOADS_AT_ONCE)
         # Two endpoints may have buckets of one name, and their pages must not meet.
         endpoint = hashlib.sha256(client.meta.endpoint_url.encode()).hexdigest()[:8]
-        work = work_folder.expanduser().absolute() / endpoint / root
+        try:
+            work = work_folder.expanduser().absolute() / endpoint / root
+        except RuntimeError as error:
+            raise UsageError(f"work folder {work_folder}: {error}") from error
         return cls(root, file_mode, work, client)
 
     @property
@@ -71,15 +74,15 @@ class S3Lake(Lake):
         """
         super().prepare()
         marker = self.root / _MARKER
-        for _ in range(2):
-            try:
-                self._put(marker, b"", {"IfNoneMatch": "*"})
-            except RaceLostError:
-                return  # it stood there already, and the storage said so
-        raise LakeError(
-            f"{self.name_of(marker)}: this storage overwrites objects despite If-None-Match, so "
-            "that writers would lose each other's rows; use one with conditional writes"
-        )
+        with suppress(RaceLostError):
+            self._put(marker, b"", {"IfNoneMatch": "*"})
+        for name, value in (("IfNoneMatch", "*"), ("IfMatch", '"no such version"')):
+            with suppress(RaceLostError):
+                self._put(marker, b"", {name: value})
+                raise LakeError(
+                    f"{self.name_of(marker)}: this storage overwrites objects despite {name}, so "
+                    "that writers would lose each other's rows; use one with conditional writes"
+                )
 
     def try_writing(self) -> None:
         """See Lake.try_writing; an empty object stays behind."""
@@ -211,12 +214,12 @@ class S3Lake(Lake):
                     Metadata={_WRITER: writer},
                     **condition,
                 )
-            except boto_errors.ClientError as error:
-                if error_words(error)[0] not in _LOST_CODES:
-                    raise
-                # botocore may have repeated a request that had already won.
+            except (boto_errors.ClientError, boto_errors.BotoCoreError) as error:
+                # A request may have won although its answer, or that of a repeated one, was lost.
                 answer = self._head(place)
                 if answer["Metadata"].get(_WRITER) != writer:
+                    if not _is_lost(error):
+                        raise
                     raise RaceLostError(
                         f"another writer replaced {self.name_of(place)} meanwhile; run again"
                     ) from error
@@ -225,7 +228,7 @@ class S3Lake(Lake):
     def _head(self, place: Path) -> Any:
         try:
             return self.client.head_object(Bucket=self._bucket, Key=self._key(place))
-        except boto_errors.ClientError:
+        except (boto_errors.ClientError, boto_errors.BotoCoreError):
             return {"Metadata": {}}
 
     @property
@@ -247,3 +250,7 @@ class S3Lake(Lake):
                 f"cannot {what} {self.name_of(place)}: {describe(error)}; check the bucket's name, "
                 "rights and endpoint"
             ) from error
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, boto_errors.ClientError) and error_words(error)[0] in _LOST_CODES

@@ -79,7 +79,7 @@ def _table(value: Any) -> Any:
 
 
 def _folder(value: str) -> str:
-    if not value.strip() or "://" in value:
+    if not value.strip() or "://" in value or "\0" in value:
         raise ValueError("expected a local folder")
     return value
 

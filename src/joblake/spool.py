@@ -30,6 +30,7 @@ class SpoolIdentity:
 
     query: str
     started_at: datetime
+    known_until: datetime | None = None
 
     def continues(self, earlier: "SpoolIdentity", resume_within: timedelta | None) -> bool:
         """Whether this listing may go on with the pages of an earlier one."""
@@ -43,7 +44,8 @@ class Spool:
     """The pages of one scope's listing. LakeError when the disk refuses them.
 
     `rows`, `pages` and `odd_values` count what it holds; `next_token` is that of the last page;
-    `started_at` is when the listing of its first page began.
+    `started_at` is when the listing of its first page began, and `known_until` the instant of the
+    newest observation of the scope by then.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema, *, file_mode: int) -> None:
@@ -55,6 +57,7 @@ class Spool:
         self.rows = self.pages = self.odd_values = 0
         self.next_token: str | None = None
         self.started_at: datetime | None = None
+        self.known_until: datetime | None = None
 
     def begin(self, identity: SpoolIdentity, *, resume_within: timedelta | None) -> bool:
         """Open the spool for writing; True when it holds pages of an interrupted listing.
@@ -67,7 +70,7 @@ class Spool:
             self._open(self._path, identity)
             return False
         # Copied whole page by whole page, so that a torn tail is gone and writing can go on.
-        resumed = replace(identity, started_at=earlier.started_at)
+        resumed = replace(earlier, query=identity.query)
         copy = self._path.with_name(_COPY)
         self._open(copy, resumed)
         for page in self._whole_pages():
@@ -134,8 +137,10 @@ class Spool:
     def _open(self, path: Path, identity: SpoolIdentity) -> None:
         self.rows = self.pages = self.odd_values = 0
         self.next_token = None
-        self.started_at = identity.started_at
+        self.started_at, self.known_until = identity.started_at, identity.known_until
         written = {"query": identity.query, "started_at": identity.started_at.isoformat()}
+        if identity.known_until is not None:
+            written["known_until"] = identity.known_until.isoformat()
         schema = self._schema.with_metadata({_SPOOL: json.dumps(written).encode()})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,10 +166,13 @@ class Spool:
                 schema = pa.ipc.open_stream(source).schema
             written = json.loads((schema.metadata or {})[_SPOOL])
             started_at = datetime.fromisoformat(written["started_at"])
+            known = written.get("known_until")
+            known_until = None if known is None else datetime.fromisoformat(known)
         except (OSError, pa.ArrowInvalid, KeyError, ValueError):
             return None
         same_columns = schema.equals(self._schema)
-        return SpoolIdentity(written["query"], started_at) if same_columns else None
+        found = SpoolIdentity(written["query"], started_at, known_until)
+        return found if same_columns else None
 
     def _whole_pages(self) -> Iterator[Page]:
         for batch, metadata in self._whole_batches():

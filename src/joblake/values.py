@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from joblake.errors import UsageError
+
 _ROWS_AT_ONCE = 10_000  # as many become Python objects at a time
 
 
@@ -17,7 +19,14 @@ def rows_of(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
     for batch in batches:
         for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
             columns = batch.slice(start, _ROWS_AT_ONCE).columns
-            yield from zip(*map(_cells, columns), strict=True)
+            try:
+                cells = list(map(_cells, columns))
+            except (OverflowError, ValueError) as error:
+                raise UsageError(
+                    f"the result has a value that Python cannot hold ({error}); dates and instants "
+                    "must be of the years 1 to 9999: cast others to varchar"
+                ) from error
+            yield from zip(*cells, strict=True)
 
 
 def _cells(column: pa.Array) -> list[Any]:

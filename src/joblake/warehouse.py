@@ -179,8 +179,10 @@ def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
 
 
 def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
+    # In the other order than an export writes: a listing is shown with all that it brought.
+    listings = lake.listing_files()
     tables = {source.table: lake.table_files(source.table) for source in SOURCES.values()}
-    tables["listings"] = lake.listing_files()
+    tables["listings"] = listings
     schemas = {source.table: observation_schema(source) for source in SOURCES.values()}
     schemas["listings"] = LISTING_SCHEMA
     skipped = []
