@@ -117,7 +117,7 @@ def _parse_with(schema: pa.Schema, body: bytes, operation: Operation) -> Page | 
     if structs.null_count:
         structs = structs.drop_null()
     arrays = [_column_array(structs, column) for column in item_columns(operation)]
-    if not all(map(_is_in_calendar, arrays)):
+    if not _are_in_calendar([array for array in arrays if pa.types.is_timestamp(array.type)]):
         return None
     rows = pa.Table.from_arrays(
         [*arrays, pa.nulls(len(structs), pa.string())], schema=listed_schema(operation)
@@ -210,11 +210,10 @@ def _column_array(structs: pa.StructArray, column: Column) -> pa.Array:
     return array
 
 
-def _is_in_calendar(array: pa.Array) -> bool:
-    """Whether an offset has put no instant out of the years 1 to 9999, which Python can tell."""
-    if not pa.types.is_timestamp(array.type):
-        return True
-    bounds = pc.min_max(array.cast(pa.int64())).as_py().values()
+def _are_in_calendar(instants: list[pa.Array]) -> bool:
+    """Whether no offset has put an instant out of the years 1 to 9999, which Python can tell."""
+    microseconds = pa.chunked_array([array.view(pa.int64()) for array in instants], pa.int64())
+    bounds = pc.min_max(microseconds).as_py().values()
     return all(bound is None or bound in _CALENDAR for bound in bounds)
 
 

@@ -154,7 +154,8 @@ def _news(
         for batch in rows:
             page = codes[start : start + batch.num_rows]
             (positions,) = page.nonzero()
-            chosen = batch.take(columns.numbers(positions))
+            is_whole = len(positions) == batch.num_rows
+            chosen = batch if is_whole else batch.take(columns.numbers(positions))
             code = columns.numbers(page[positions])
             yield pa.RecordBatch.from_arrays([*chosen.columns, code], schema=schema)
             start += batch.num_rows

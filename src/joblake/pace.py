@@ -42,7 +42,8 @@ class Pace:
             if self._rate is not None:
                 starts_at = max(now, self._free_at)
                 self._free_at = starts_at + 1 / self._rate
-        time.sleep(starts_at - now)
+        if starts_at > now:
+            time.sleep(starts_at - now)  # not for nothing: on a busy machine that too takes a while
         self._sent.at = time.monotonic()
 
     def succeeded(self) -> None:
