@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -205,9 +205,26 @@ def table_of(part: Part) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
+def summary(figures: list[Figure]) -> Iterator[str]:
+    """A line for each part: the first night beside the other ways, and what a quiet night costs."""
+    others = (PLAIN, "boto3 + pyarrow", "dlt", "AWS CLI + DuckDB")
+    yield f"| rows of | rows/s | {' | '.join(f'times {lane}' for lane in others)} | of the limit |"
+    yield f"|---|--:|{'--:|' * len(others)}--:|"
+    for (table, row_count), part in parts_of(figures).items():
+        if FIRST in part:
+            times = [ratio(part, FIRST, lane) for lane in others]
+            share = ratio(part, FIRST, limit_of(part))
+            cells = [f"{table}, {row_count:,}", f"{rate_of(part, FIRST):,.0f}"]
+            cells += ["" if value is None else f"{value:,.0f}" for value in times]
+            cells.append("" if share is None else f"{share:.2f}")
+            yield f"| {' | '.join(cells)} |"
+
+
 def report(figures: list[Figure]) -> Iterator[str]:
     """Every part, and what the machine is."""
     yield machine()
+    yield ""
+    yield from summary(figures)
     for (table, row_count), part in parts_of(figures).items():
         yield ""
         if not row_count:
@@ -244,18 +261,21 @@ def draw(figures: list[Figure], file: Path, row_count: int) -> None:
     draw_rates(rates, file, title=f"Rows a second at {row_count:,} rows ({machine()[:-1]})")
 
 
-@contextmanager
-def _results(file: Path | None) -> Iterator[list[Figure]]:
-    """The figures so far, which come back to the file with those added."""
-    figures: list[Figure] = []
-    if file is not None and file.exists():
-        figures += [Figure(**json.loads(line)) for line in file.read_text().splitlines()]
-    try:
-        yield figures
-    finally:
-        if file is not None:
-            lines = (json.dumps(asdict(figure)) + "\n" for figure in figures)
-            file.write_text("".join(lines))
+def _earlier(file: Path | None) -> list[Figure]:
+    """What was measured before into the same file."""
+    if file is None or not file.exists():
+        return []
+    return [Figure(**json.loads(line)) for line in file.read_text().splitlines()]
+
+
+def _measured(options: argparse.Namespace, home: Path) -> Iterator[Figure]:
+    """Everything that the options ask for."""
+    only = options.only or [""]
+    lanes = {name: lane for name, lane in LANES.items() if any(text in name for text in only)}
+    yield from measure_empty_account(home, options.rounds)
+    for row_count in () if options.empty else options.rows or (10_000, 100_000, 1_000_000):
+        for table in options.source or ITEMS:
+            yield from measure(lanes, table, row_count, options.rounds, home)
 
 
 def main() -> None:
@@ -263,29 +283,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", action="append", choices=ITEMS, help="default: all four")
     parser.add_argument("--rows", action="append", type=int, help="default: 10000 100000 1000000")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="0 only reports --results")
     parser.add_argument("--only", action="append", help="contenders whose names hold this text")
     parser.add_argument("--folder", type=Path, help="keep the rendered pages here for another run")
     parser.add_argument("--results", type=Path, help="add to the figures of this file (JSON lines)")
     parser.add_argument("--chart", type=Path, help="draw rows a second at 100,000 rows")
     parser.add_argument("--empty", action="store_true", help="only an empty account's CPU seconds")
     options = parser.parse_args()
-    only = options.only or [""]
-    lanes = {name: lane for name, lane in LANES.items() if any(text in name for text in only)}
+    figures = _earlier(options.results)
     scratch = nullcontext(options.folder) if options.folder else tempfile.TemporaryDirectory()
-    with scratch as folder, _results(options.results) as figures:
-        home = Path(folder)
-        for figure in measure_empty_account(home, options.rounds):
+    with scratch as folder:
+        for figure in _measured(options, Path(folder)) if options.rounds else ():
             figures.append(figure)
-        for row_count in () if options.empty else options.rows or (10_000, 100_000, 1_000_000):
-            for table in options.source or ITEMS:
-                for figure in measure(lanes, table, row_count, options.rounds, home):
-                    figures.append(figure)
-                    sys.stderr.write(
-                        f"{table} {row_count:,} round {figure.round + 1}: {figure.lane}: "
-                        f"{figure.rate:,.0f} rows/s, {figure.cpu_seconds:.1f} CPU s, "
-                        f"{figure.peak_bytes / 1e6:,.0f} MB\n"
-                    )
+            if options.results:
+                with options.results.open("a") as results:
+                    results.write(json.dumps(asdict(figure)) + "\n")
+            sys.stderr.write(
+                f"{figure.table} {figure.row_count:,} round {figure.round + 1}: {figure.lane}: "
+                f"{figure.rate:,.0f} rows/s, {figure.cpu_seconds:.1f} CPU s, "
+                f"{figure.peak_bytes / 1e6:,.0f} MB\n"
+            )
     sys.stdout.write("\n".join(report(figures)) + "\n")
     if options.chart:
         draw(figures, options.chart, 100_000)
