@@ -248,7 +248,10 @@ export_scope_alone(Path(sys.argv[1]), page_size=2, max_attempts=1)
 
 @pytest.mark.parametrize("page", [1, 2, 4])
 def test_a_killed_process_leaves_pages_to_go_on_with(endpoint, lake, page):
-    """SIGKILL while a page is under way: the next run asks from that page on."""
+    """SIGKILL while a page is under way: the next run asks from that page on.
+
+    Or from the one before, whose rows may just have been read.
+    """
     is_asked = threading.Event()
 
     def late(answer):
@@ -267,8 +270,9 @@ def test_a_killed_process_leaves_pages_to_go_on_with(endpoint, lake, page):
     result = export_scope_alone(lake, page_size=2)
     asked = endpoint.asked()
     assert (result.outcome, result.pages, result.listed) == ("complete", 4, 7)
-    assert result.requests == len(asked) == 4 - page + 1
-    assert (None in asked) == (page == 1)
+    assert result.requests == len(asked)
+    assert 0 <= len(asked) - (4 - page + 1) <= (page > 1)
+    assert (None in asked) == (len(asked) == 4)
     assert whole(lake)
     assert [row["outcome"] for row in listing_rows(lake)] == ["complete"]
 

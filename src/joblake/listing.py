@@ -9,6 +9,7 @@ botocore's own retry mode knows, so that it asks again.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,12 +18,12 @@ from botocore.exceptions import ClientError
 from botocore.paginate import TokenDecoder, TokenEncoder
 
 from joblake.errors import DamagedPageError, TokenLoopError, UsageError
-from joblake.flatten import Page, parse_page
+from joblake.flatten import Answer, Page, read_answer
 from joblake.service_model import Operation, ParameterValue
 from joblake.spool import Spool, SpoolIdentity
 
 MAX_RESTARTS = 2
-_PAGE = "JoblakePage"
+_ANSWER = "JoblakeAnswer"
 # botocore's standard retry mode repeats a request that failed with this code.
 _RETRIED_CODE = "RequestTimeout"
 # What services answer to a token they no longer know (boto3#4389 for the second).
@@ -93,8 +94,8 @@ class Pager:
         client.meta.events.register(f"before-send.{suffix}", self._count_request)
         client.meta.events.register(f"before-parse.{suffix}", self._take_page)
 
-    def pages(self, token: str | None) -> Iterator[Page]:
-        """Every page from `token` on, page 1 where it is None.
+    def answers(self, token: str | None) -> Iterator[Answer]:
+        """The answer of every page from `token` on, page 1 where it is None.
 
         DamagedPageError when an answer stays damaged, TokenLoopError when a token comes twice;
         errors of botocore and of the service pass through.
@@ -111,7 +112,7 @@ class Pager:
             **parameters, PaginationConfig={"PageSize": self.query.page_size}
         )
         for answer in answers:
-            page: Page | None = answer.get(_PAGE)
+            page: Answer | None = answer.get(_ANSWER)
             if page is None:
                 raise DamagedPageError(answer.get("Error", {}).get("Message", "no page"))
             yield page
@@ -137,16 +138,17 @@ class Pager:
         if response_dict["status_code"] >= 300:  # noqa: PLR2004 - botocore's own border of success
             return
         try:
-            page = parse_page(
+            answer = read_answer(
                 response_dict["body"], self.operation, store_sensitive=self._store_sensitive
             )
         except DamagedPageError as error:
             response_dict["body"] = b"{}"
             customized_response_dict["Error"] = {"Code": _RETRIED_CODE, "Message": str(error)}
             return
-        left = {} if page.next_token is None else {self.operation.output_token: page.next_token}
+        token = answer.next_token
+        left = {} if token is None else {self.operation.output_token: token}
         response_dict["body"] = json.dumps(left).encode()
-        customized_response_dict[_PAGE] = page
+        customized_response_dict[_ANSWER] = answer
 
 
 def run_listing(  # noqa: PLR0913 - when it began and what was known then belong to no other type
@@ -196,26 +198,61 @@ def _list_from(
     Of a `restarted` listing the first page takes the place of those before: until it has come,
     they are all that is known.
     """
-    token, to_skip = start.token, start.skipped_items
-    max_items = pager.query.max_items
-    for page in pager.pages(token):
-        if restarted is not None:
-            spool.restart(restarted)
-            restarted = None
-        skipped = min(to_skip, page.rows.num_rows)
-        to_skip -= skipped
-        rows = page.rows.slice(skipped)
-        room = None if max_items is None else max_items - spool.rows
-        if room is not None and rows.num_rows > room:
-            spool.append(Page(rows.slice(0, room), page.next_token, page.odd_values))
-            on_page(room)
-            return encode_position(Position(token, skipped + room), pager.operation)
-        spool.append(Page(rows, page.next_token, page.odd_values))
-        on_page(rows.num_rows)
-        token = page.next_token
-        if rows.num_rows == room and token is not None:
-            return encode_position(Position(token), pager.operation)
+    intake = _Intake(start, pager, spool, on_page, restarted)
+    taking: Future[str | None] | None = None
+    # The rows of a page are read on another core while the next page is on its way.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as aside:
+        try:
+            for answer in pager.answers(start.token):
+                if taking is not None:
+                    taking.result()
+                taking = aside.submit(intake.take, answer)
+                # Whoever set a limit wants no request for what may lie beyond it.
+                if pager.query.max_items is not None and (resume_token := taking.result()):
+                    return resume_token
+        finally:
+            if taking is not None:
+                taking.result()
     return None
+
+
+class _Intake:
+    """Puts the rows of one answer after the other into the spool."""
+
+    def __init__(
+        self,
+        start: Position,
+        pager: Pager,
+        spool: Spool,
+        on_page: Callable[[int], None],
+        restarted: SpoolIdentity | None,
+    ) -> None:
+        self._token, self._to_skip = start.token, start.skipped_items
+        self._operation, self._max_items = pager.operation, pager.query.max_items
+        self._spool = spool
+        self._on_page = on_page
+        self._restarted = restarted
+
+    def take(self, answer: Answer) -> str | None:
+        """Spool a page; the token to go on with where max_items cut the listing."""
+        page = answer.page()
+        if self._restarted is not None:
+            self._spool.restart(self._restarted)
+            self._restarted = None
+        skipped = min(self._to_skip, page.rows.num_rows)
+        self._to_skip -= skipped
+        rows = page.rows.slice(skipped)
+        room = None if self._max_items is None else self._max_items - self._spool.rows
+        is_cut = room is not None and rows.num_rows > room
+        kept = rows.slice(0, room) if is_cut else rows
+        self._spool.append(Page(kept, page.next_token, page.odd_values))
+        self._on_page(kept.num_rows)
+        if is_cut:
+            return encode_position(Position(self._token, skipped + kept.num_rows), self._operation)
+        self._token = page.next_token
+        if kept.num_rows == room and self._token is not None:
+            return encode_position(Position(self._token), self._operation)
+        return None
 
 
 def encode_position(position: Position, operation: Operation) -> str:
