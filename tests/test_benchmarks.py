@@ -59,6 +59,8 @@ def test_every_way_lists_every_row(tmp_path: Path) -> None:
         "joblake, nothing changed": ROWS,
         "joblake, 1% changed": ROWS,
         "joblake, two regions": 2 * ROWS,
+        "joblake, 50 ms a page": ROWS,
+        "joblake, two regions, 50 ms a page": 2 * ROWS,
         "joblake, listing alone": ROWS,
         "boto3 + pandas": ROWS,
         "boto3 + pyarrow": ROWS,

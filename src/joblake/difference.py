@@ -65,7 +65,6 @@ def listed_sql(listed: Listed) -> str:
             {POSITION},
             {_identity(source)} as identity,
             {_state(map(_name, listed.names))} as state,
-            hash(extra) as extra_state,
             {modified} as modified_at
         from spool
     """
@@ -102,7 +101,7 @@ def stored_sql(listed: Listed) -> str:
                     observed_at := observed_at,
                     state := {_state(_members(listed).values())},
                     is_alive := change <> 'vanished',
-                    extra_state := if(json_valid(extra), hash(extra), null)
+                    has_extra := coalesce(json_valid(extra), false)
                 )) as observation
             from observed
             group by stored_identity
@@ -114,10 +113,10 @@ def stored_sql(listed: Listed) -> str:
 OLDER_SQL = """
     select stored.identity, stored.observed_at
     from stored anti join listed
-        on stored.identity = listed.identity and stored.extra_state = listed.extra_state
-    where is_alive and extra_state is not null
+        on stored.identity = listed.identity and stored.state = listed.state
+    where is_alive and has_extra
 """
-"""Known resources whose `extra` the listing shows no more."""
+"""Known resources with an `extra` that the listing shows in no such state any more."""
 
 # Arrow has no integers of 128 bits.
 OLDER_EXTRAS_SQL = """

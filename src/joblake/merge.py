@@ -92,6 +92,7 @@ def _merge(lake: Lake, listed: Listed) -> Merged:
         is_held = merged.held > 0
         if merged.added + merged.changed + merged.vanished:
             connection.register("news", _news(connection, listed, row_count))
+            connection.execute("drop table listed")  # all is known now, and memory is short
             partition = difference.partition_sql(
                 listed, month, has_vanished=merged.vanished > 0, is_held=is_held
             )
@@ -193,7 +194,7 @@ def _write_held(
 
 
 def _learn(connection: "duckdb.DuckDBPyConnection", listed: Listed) -> bool:
-    """Register what today's model makes of known rows whose `extra` the listing shows no more.
+    """Register what today's model makes of known rows whose `extra` may have become columns.
 
     A newer SDK knows members that an older one could only keep in `extra`. That is no change of
     the resource: its known row is compared as today's model would have stored it. False where

@@ -34,12 +34,16 @@ SLOW_ROWS = 1_000_000
 
 @dataclass(frozen=True)
 class Lane:
-    """A row of the table: which contender, on which listing, into what, and how it stands out."""
+    """A row of the table: which contender, on which listing, into what, and how it stands out.
+
+    The endpoint takes `milliseconds` for each page, as a service far away does.
+    """
 
     contender: str
     listing: str = ""
     is_on_known_lake: bool = False
     regions: tuple[str, ...] = (REGION,)
+    milliseconds: int = 0
     is_slow: bool = False
 
 
@@ -48,6 +52,10 @@ LANES: Mapping[str, Lane] = {
     "joblake, nothing changed": Lane("joblake", is_on_known_lake=True),
     "joblake, 1% changed": Lane("joblake", "-changed", is_on_known_lake=True),
     "joblake, two regions": Lane("joblake", regions=(REGION, "eu-west-1")),
+    "joblake, 50 ms a page": Lane("joblake", milliseconds=50),
+    "joblake, two regions, 50 ms a page": Lane(
+        "joblake", regions=(REGION, "eu-west-1"), milliseconds=50
+    ),
     "joblake, listing alone": Lane("joblake_listing"),
     PLAIN: Lane("pandas", is_slow=True),
     "boto3 + pyarrow": Lane("pyarrow", is_slow=True),
@@ -108,7 +116,7 @@ def measure(
                     shutil.copytree(known, target)
                 said, measured = run(
                     lane.contender,
-                    f"{url}/{row_count}{lane.listing}",
+                    f"{url}/{row_count}{lane.listing}@{lane.milliseconds}",
                     folder=str(target),
                     regions=lane.regions,
                 )

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ def render_memberships(folder: Path, *identifiers: str) -> None:
 def serving(root: Path) -> Iterator[str]:
     """Serve every listing rendered below `root` in a process of its own; gives its URL.
 
-    What lies in `<root>/<account>/<table>` is listed by clients of the endpoint `<url>/<account>`.
+    What lies in `<root>/<account>/<table>` is listed by clients of the endpoint `<url>/<account>`,
+    and of `<url>/<account>@50` with a wait of 50 ms before each page.
     """
     command = [sys.executable, __file__, str(root)]
     with subprocess.Popen(
@@ -144,6 +146,8 @@ class _Endpoint:
             connection.sendall(_head("text/xml", len(answer)) + answer)
             return
         # The path of each list operation ends in the words of its table.
+        account, _, milliseconds = account.partition("@")
+        time.sleep(int(milliseconds or 0) / 1000)
         listing = f"{account}/{operation[-1].replace('-', '_')}"
         token = parse_qs(parts.query).get("nextToken", ["page-0"])[0]
         page = int(token.removeprefix("page-"))
