@@ -208,13 +208,18 @@ def test_a_role_that_may_not_be_assumed_is_denied_and_the_others_go_on(switch):
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("where", ["account_id", "role_arn", "sso_account_id"])
+@pytest.mark.parametrize("where", ["account_id", "no profile", "role_arn", "sso_account_id"])
 def test_a_profile_that_fails_is_denied_where_its_account_is_known(switch, profiles, where):
-    """From the settings or from the profile itself: its scopes are denied, the others go on."""
+    """From the settings or from the profile itself: its scopes are denied, the others go on.
+
+    So it is of a profile that does not exist.
+    """
     account, keys = "profile=audit", keys_of(OTHER)
     match where:
         case "account_id":
             account += f" account_id={OTHER}"
+        case "no profile":
+            account = f"profile=nobody account_id={OTHER}"
         case "role_arn":
             keys |= {"role_arn": ROLE, "source_profile": "audit"}
         case "sso_account_id":  # nobody has signed in

@@ -144,14 +144,14 @@ class Connections:
 
     def default_region(self, credentials: Credentials = DEFAULT) -> str:
         """The region of the environment or profile; UsageError where there is none."""
-        region = self._session(credentials.base).region_name
+        region = self._configuration(credentials).region_name
         if not region:
             raise UsageError("no region: give --region or set AWS_REGION")
         return str(region)
 
     def regions(self, service: str, credentials: Credentials = DEFAULT) -> frozenset[str]:
         """The regions that `all` means: of the credentials' partition, with the service."""
-        session = self._session(credentials.base)
+        session = self._configuration(credentials)
         if credentials.role_arn is not None:
             partition = credentials.role_arn.split(":")[1]
         else:
@@ -183,7 +183,11 @@ class Connections:
 
     def written_account(self, credentials: Credentials) -> str | None:
         """The account that the user's AWS configuration names for a profile; None where none."""
-        written = self._session(credentials.base)._session.get_scoped_config()  # noqa: SLF001 - boto3 has no other door
+        try:
+            session = self._session(credentials.base)
+        except CredentialsError:  # there is no such profile
+            return None
+        written = session._session.get_scoped_config()  # noqa: SLF001 - boto3 has no other door
         role = _ROLE_ACCOUNT.match(str(written.get("role_arn")))
         named = role.group(1) if role else str(written.get("sso_account_id"))
         return named if _ACCOUNT_ID.fullmatch(named) else None
@@ -265,6 +269,15 @@ class Connections:
                 )
                 self._sessions[credentials] = made
             return self._sessions[credentials]
+
+    def _configuration(self, credentials: Credentials) -> boto3.Session:
+        """The session whose configuration counts: the default one, where there is no profile."""
+        try:
+            return self._session(credentials.base)
+        except CredentialsError:
+            if credentials.base == DEFAULT:
+                raise
+            return self._session(DEFAULT)
 
     def _base_session(self, credentials: Credentials) -> boto3.Session:
         try:
@@ -418,7 +431,7 @@ def outcome_of(
             return "denied"
         unknown = "UnknownOperation" in code or message.startswith("Unknown operation")
         return "unsupported" if unknown else "failed"
-    if isinstance(error, _WITHOUT_CREDENTIALS):
+    if isinstance(error, (*_WITHOUT_CREDENTIALS, CredentialsError)):
         return "denied"
     if isinstance(error, _UNREACHABLE) and region_name not in service_regions(service):
         return "unsupported"

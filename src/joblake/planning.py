@@ -142,11 +142,11 @@ def _identified(settings: Settings, connections: Connections) -> dict[str, Accou
         if account.role_arn is not None:
             account_id = account_of_role(account.role_arn)
         else:
-            known = account.account_id or connections.written_account(credentials)
             try:
                 account_id = connections.account_of(credentials)
                 is_any_accepted = True
             except CredentialsError as error:
+                known = account.account_id or connections.written_account(credentials)
                 if known is None:
                     raise CredentialsError(
                         f"{error}; where its account_id is set, the other accounts go on"
