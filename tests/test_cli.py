@@ -140,6 +140,7 @@ REFUSED = {
     "no such option": (("export", "--regions", "us-east-1"), "--regions"),
     "table": (("export", "--table", "jobs"), "unknown table 'jobs'; tables are: model_custom"),
     "region": (("export", "--region", "us-esat-1"), "unknown region 'us-esat-1'"),
+    "regions": (("export", "--region", "us-east-1,eu-west-1"), "give --region once for each"),
     "filter name": (("export", *ONE_TABLE, "--filter", "state=x"), "has no parameter 'state'"),
     "filter value": (("export", *ONE_TABLE, "--filter", "statusEquals=Done"), "allowed values are"),
     "timestamp": (
@@ -595,10 +596,16 @@ def test_a_query_that_fails_leaves_the_old_file(filled_lake, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if "jobs" in path.name) == ["jobs.csv"]
 
 
-@pytest.mark.parametrize("command", [("query", "from jobs"), ("publish",)])
-def test_a_lake_that_is_not_there_is_told_alike(command):
-    """What reads a lake says when there is none, and what makes one."""
-    finished = joblake(*command, "--lake", "nowhere")
+def test_marts_are_not_made_of_a_lake_that_is_not_there():
+    """A mistyped lake is refused, and none is made there."""
+    finished = joblake("publish", "--lake", "nowhere")
+    assert_refused(finished, 3, "there is no lake at nowhere, so there is nothing to publish")
+    assert not Path("nowhere").exists()
+
+
+def test_a_lake_that_is_not_there_is_told():
+    """A question to no lake is answered with no rows, and the reason."""
+    finished = joblake("query", "from jobs", "--lake", "nowhere")
     assert finished.returncode == 0
     assert (
         "there is no lake at nowhere yet, so every view is empty; `joblake export` makes one"

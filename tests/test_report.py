@@ -840,12 +840,13 @@ def test_it_goes_to_a_file(lake: Lake, tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["news.html"]
 
 
-def test_a_missing_lake_is_named(tmp_path: Path):
-    """A lake that is not there gives its page, and a word on stderr."""
-    finished = joblake("--lake", str(tmp_path / "none"), "-o", str(tmp_path / "page.html"))
-    assert finished.returncode == 0
-    assert finished.stderr.startswith(f"there is no lake at {tmp_path / 'none'} yet")
-    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+def test_a_missing_lake_has_no_report(tmp_path: Path):
+    """Of a lake that is not there no page says that nothing has happened, nor is one made."""
+    for where in ((), ("-o", str(tmp_path / "page.html"))):
+        finished = joblake("--lake", str(tmp_path / "none"), *where)
+        assert finished.returncode == 3
+        assert finished.stderr.startswith(f"error: there is no lake at {tmp_path / 'none'}, so")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_output_that_cannot_be_written(lake: Lake, tmp_path: Path):

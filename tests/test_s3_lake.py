@@ -364,10 +364,10 @@ def test_a_damaged_object_is_named(s3, s3_server, night):
 
 
 @pytest.mark.parametrize(
-    "argument", ["s3://", "s3:///x", "s3://bucket//x", "s3://b/../x", "s3://b/\n"]
+    "argument", ["s3://", "s3:///x", "s3://bucket//x", "s3://b/../x", "s3://b/\n", "s3://b%20/x"]
 )
 def test_what_names_no_bucket_is_no_lake(argument):
-    with pytest.raises(UsageError, match=r"expected s3://bucket"):
+    with pytest.raises(UsageError, match=r"expected s3://bucket|'b%20' is no name of a bucket"):
         lake_at(argument)
 
 

@@ -20,7 +20,7 @@ import typer
 
 from joblake import options
 from joblake.arguments import QuietPipes, SqlCommand, format_of, parameters_of, statement_of
-from joblake.errors import JoblakeError, UsageError
+from joblake.errors import JoblakeError, LakeError, UsageError
 
 if TYPE_CHECKING:
     from joblake.lake import Lake as LakeFolder
@@ -249,6 +249,19 @@ def _lake_to_read(settings: "Settings") -> Iterator["LakeFolder"]:
         )
 
 
+def _lake_to_publish(settings: "Settings") -> "LakeFolder":
+    """The lake; LakeError where there is none: nothing is made at a mistyped place."""
+    from joblake.settings import lake_of
+
+    lake = lake_of(settings)
+    if not lake.exists():
+        raise LakeError(
+            f"there is no lake at {settings.lake}, so there is nothing to publish; check --lake, "
+            "or make one with `joblake export`"
+        )
+    return lake
+
+
 @app.command()
 def shell(
     *,
@@ -296,8 +309,7 @@ def publish(
     """Write flat Parquet files and joblake.duckdb for BI tools."""
     from joblake.publish import publish as publish_marts
 
-    with _lake_to_read(_settings(config, lake=lake)) as found:
-        published = publish_marts(found)
+    published = publish_marts(_lake_to_publish(_settings(config, lake=lake)))
     for file in published:
         sys.stderr.write(f"{file.name}: {file.rows:,} rows, {file.bytes / 1024:,.0f} KiB\n")
     if as_json:
@@ -321,8 +333,7 @@ def report(
     """Write the lake's news as one HTML page that opens offline."""
     from joblake.report import write_report
 
-    with _lake_to_read(_settings(config, lake=lake)) as found:
-        written = write_report(found, output)
+    written = write_report(_lake_to_publish(_settings(config, lake=lake)), output)
     sys.stdout.write(f"{written}\n")
 
 

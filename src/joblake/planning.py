@@ -121,10 +121,12 @@ def checked_tables(settings: Settings) -> list[str]:
 
 def _require_known(pattern: str) -> None:
     if pattern != ALL_REGIONS and not any(fnmatchcase(r, pattern) for r in known_regions()):
-        raise UsageError(
-            f"unknown region {pattern!r}; botocore knows names such as us-east-1 "
-            "(a newer boto3 may know more)"
+        hint = (
+            "give --region once for each"
+            if "," in pattern
+            else "botocore knows names such as us-east-1 (a newer boto3 may know more)"
         )
+        raise UsageError(f"unknown region {pattern!r}; {hint}")
 
 
 def _identified(settings: Settings, connections: Connections) -> dict[str, Account]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.exceptions as boto_errors
+from botocore.handlers import VALID_BUCKET
 
 from joblake.aws import describe, error_words, storage_client
 from joblake.errors import JoblakeError, LakeError, RaceLostError, UsageError
@@ -52,6 +53,11 @@ class S3Lake(Lake):
         bucket, *prefix = location.removeprefix(S3_SCHEME).rstrip("/").split("/")
         if not bucket or {"", ".", ".."} & {bucket, *prefix} or not location.isprintable():
             raise UsageError(f"lake {location!r}: expected s3://bucket or s3://bucket/prefix")
+        if VALID_BUCKET.search(bucket) is None:
+            raise UsageError(
+                f"lake {location!r}: {bucket!r} is no name of a bucket, which has letters, digits, "
+                "dots and hyphens"
+            )
         root = Path(bucket, *prefix)
         client = storage_client(connections=DOWNLOADS_AT_ONCE)
         # Two endpoints may have buckets of one name, and their pages must not meet.
