@@ -354,3 +354,17 @@ def test_spilling_leaves_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch, tm
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["lake"]
+
+
+@pytest.mark.parametrize("ask", [Warehouse.query, Warehouse.stream])
+def test_what_arrow_would_distort_is_text(warehouse: Warehouse, ask):
+    """Types that Arrow has not, or has only half, come as DuckDB spells them."""
+    rows = ask(
+        warehouse,
+        f"""select {2**128 - 1}::uhugeint as "a""b", 1 as c, '0101'::bit as bits, 2 as c,
+        '12:00:00+02'::timetz as t, 5::bignum as big""",
+    )
+    table = rows.arrow() if ask is Warehouse.query else rows.read_all()
+    values = [column.to_pylist() for column in table.columns]
+    assert values == [[str(2**128 - 1)], [1], ["0101"], [2], ["12:00:00+02"], ["5"]]
+    assert (table.column_names[0], table.column_names[2]) == ('a"b', "bits")

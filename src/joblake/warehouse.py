@@ -51,6 +51,7 @@ _SUSPECT = re.compile(
     rf"\b(copy|insert|update|delete|merge|{'|'.join(sorted(_DYNAMIC))})\b", re.IGNORECASE
 )
 _BATCH_ROWS = 122_880  # a row group of DuckDB's
+_DISTORTED = frozenset({"BIGNUM", "BIT", "TIME WITH TIME ZONE", "UHUGEINT"})
 ATTEMPTS = 5
 """How often a query is asked at most, because an export wrote to the lake meanwhile."""
 _CHANGED = "an export wrote to the lake while it was read; ask again"
@@ -104,7 +105,7 @@ class Warehouse:
             with suppress(RaceLostError), self.unchanged():
                 statement = _read_only(self.connection, sql)
                 relation = self.connection.sql(statement, params=parameters)
-                return Answer(relation.to_arrow_table())
+                return Answer(_for_arrow(relation).to_arrow_table())
         raise RaceLostError(_CHANGED)
 
     def stream(self, sql: str, parameters: Parameters | None = None) -> pa.RecordBatchReader:
@@ -116,7 +117,7 @@ class Warehouse:
         with self.unchanged(before):
             statement = _read_only(self.connection, sql)
             relation = self.connection.sql(statement, params=parameters)
-            reader = relation.to_arrow_reader(_BATCH_ROWS)
+            reader = _for_arrow(relation).to_arrow_reader(_BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader, before))
 
     def read_only(self, sql: str) -> str:
@@ -165,6 +166,19 @@ class Warehouse:
     def views(self) -> list[View]:
         """Every view with what its header says, in order of schema and name."""
         return read_views()
+
+
+def _for_arrow(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """The relation with texts, as DuckDB spells them, for what Arrow would make something else."""
+    kinds = [str(kind) for kind in relation.types]
+    if _DISTORTED.isdisjoint(kinds):
+        return relation
+    named = zip(range(1, len(kinds) + 1), kinds, relation.columns, strict=True)
+    columns = (
+        f"#{number}::varchar as {_name(name)}" if kind in _DISTORTED else f"#{number}"
+        for number, kind, name in named
+    )
+    return relation.project(", ".join(columns))
 
 
 def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
