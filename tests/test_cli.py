@@ -140,7 +140,7 @@ REFUSED = {
     "no such option": (("export", "--regions", "us-east-1"), "--regions"),
     "table": (("export", "--table", "jobs"), "unknown table 'jobs'; tables are: model_custom"),
     "region": (("export", "--region", "us-esat-1"), "unknown region 'us-esat-1'"),
-    "regions": (("export", "--region", "us-east-1,eu-west-1"), "give --region once for each"),
+    "regions": (("export", "--region", "us-east-1,eu-west-1"), "name each region by itself"),
     "filter name": (("export", *ONE_TABLE, "--filter", "state=x"), "has no parameter 'state'"),
     "filter value": (("export", *ONE_TABLE, "--filter", "statusEquals=Done"), "allowed values are"),
     "timestamp": (
@@ -597,10 +597,14 @@ def test_a_query_that_fails_leaves_the_old_file(filled_lake, tmp_path):
 
 
 def test_marts_are_not_made_of_a_lake_that_is_not_there():
-    """A mistyped lake is refused, and none is made there."""
-    finished = joblake("publish", "--lake", "nowhere")
-    assert_refused(finished, 3, "there is no lake at nowhere, so there is nothing to publish")
+    """A mistyped lake is refused, and nothing is made there, whether or not there is a folder."""
+    Path("folder").mkdir()
+    Path("folder", "notes.txt").touch()
+    for lake in ("nowhere", "folder"):
+        finished = joblake("publish", "--lake", lake)
+        assert_refused(finished, 3, f"there is no lake at {lake}, so there is nothing to publish")
     assert not Path("nowhere").exists()
+    assert [path.name for path in Path("folder").iterdir()] == ["notes.txt"]
 
 
 def test_a_lake_that_is_not_there_is_told():

@@ -731,6 +731,25 @@ def test_bottomless_nesting_is_damage(opening, is_closed):
         parse_page(body, CUSTOMIZATION)
 
 
+@pytest.mark.parametrize("text", ["]" * 2000, '\\"]' * 2000, "\\\\", '","' * 2000 + "]" * 2000])
+@pytest.mark.parametrize("depth", [65, 600])
+def test_brackets_in_texts_hide_no_depth(text, depth):
+    """What is nested more deeply than pyarrow should see never reaches it, whatever texts say."""
+    deep = "[" * depth + "]" * depth
+    item = f'{{"jobName":{json.dumps(text)},"new":{deep}}}'
+    body = f'{{"{CUSTOMIZATION.result_key}":[{item}]}}'.encode()
+    assert parse_fast(body, CUSTOMIZATION) is None
+
+
+@pytest.mark.parametrize("text", ["[" * 200, '{"' * 200, '\\"[' * 200])
+def test_brackets_in_texts_are_no_depth(text):
+    """A page of the known shape takes the fast door, whatever its texts hold."""
+    body = body_of([{"jobName": text}], CUSTOMIZATION)
+    page = parse_fast(body, CUSTOMIZATION)
+    assert page is not None
+    assert page.rows.equals(_parse_tolerant(body, CUSTOMIZATION).rows)
+
+
 @pytest.mark.parametrize("depth", [1, 50, 70, 100, sys.getrecursionlimit() // 4])
 def test_deep_nesting_is_kept(depth):
     """Unknown members may nest deeper than any documented one."""

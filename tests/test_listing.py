@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import time
 from datetime import timedelta
 
 import boto3
@@ -30,7 +31,7 @@ from exporting import (
 from joblake.aws import Connections, Politeness
 from joblake.catalog import SOURCES
 from joblake.endpoint import FixedResources, json_answer
-from joblake.errors import UsageError
+from joblake.errors import LakeError, UsageError
 from joblake.flatten import Page
 from joblake.listing import Pager, Position, Query, decode_position, run_listing
 from joblake.schema import listed_schema
@@ -124,6 +125,65 @@ def list_part(serve, resources, tmp_path):
         return listed, listing.resume_token
 
     return part
+
+
+@pytest.fixture
+def paging(serve, tmp_path):
+    """List seven jobs in pages of two, and tell the spool and the server of it."""
+    server = serve(FixedResources({JOBS: [customization_job(n) for n in range(7)]}))
+    connections = Connections(Politeness(max_attempts=1))
+    spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
+
+    def list_all(on_page):
+        client = connections.client("bedrock", "us-east-1")
+        pager = Pager(client, OPERATION, Query(SOURCE.ascending, 2))
+        run_listing(
+            pager,
+            spool,
+            started_at=FIRST_INSTANT,
+            resume_within=timedelta(hours=1),
+            on_page=on_page,
+        )
+
+    return list_all, spool, server
+
+
+def test_the_next_page_is_asked_for_while_one_is_read(paging):
+    """A page that is long in reading keeps no request waiting."""
+    list_all, spool, server = paging
+    asked = []
+
+    def read_slowly(_rows):
+        for _ in range(1000):
+            if len(calls_of(server, JOBS)) >= min(4, spool.pages + 1):
+                break
+            time.sleep(0.01)
+        asked.append(len(calls_of(server, JOBS)))
+
+    list_all(read_slowly)
+    assert asked == [2, 3, 4, 4]
+    assert names(spool.reader().read_all().to_pylist()) == job_names(range(7))
+
+
+@pytest.mark.parametrize("page", [1, 2, 4])
+def test_what_fails_in_reading_a_page_ends_the_listing_there(paging, page):
+    """The error comes out, no later page is spooled, and the next listing goes on from there."""
+    list_all, spool, server = paging
+    error = LakeError("as arranged")
+
+    def fail(_rows):
+        if spool.pages == page:
+            raise error
+
+    with pytest.raises(LakeError) as raised:
+        list_all(fail)
+    assert raised.value is error
+    assert spool.pages == page
+    spool.close()
+    before = len(calls_of(server, JOBS))
+    list_all(lambda _rows: None)
+    assert len(calls_of(server, JOBS)) - before == 4 - page
+    assert names(spool.reader().read_all().to_pylist()) == job_names(range(7))
 
 
 def boto3_part(page_size, max_items=None, token=None):

@@ -208,18 +208,13 @@ def test_a_role_that_may_not_be_assumed_is_denied_and_the_others_go_on(switch):
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("where", ["account_id", "no profile", "role_arn", "sso_account_id"])
+@pytest.mark.parametrize("where", ["account_id", "role_arn", "sso_account_id"])
 def test_a_profile_that_fails_is_denied_where_its_account_is_known(switch, profiles, where):
-    """From the settings or from the profile itself: its scopes are denied, the others go on.
-
-    So it is of a profile that does not exist.
-    """
+    """From the settings or from the profile itself: its scopes are denied, the others go on."""
     account, keys = "profile=audit", keys_of(OTHER)
     match where:
         case "account_id":
             account += f" account_id={OTHER}"
-        case "no profile":
-            account = f"profile=nobody account_id={OTHER}"
         case "role_arn":
             keys |= {"role_arn": ROLE, "source_profile": "audit"}
         case "sso_account_id":  # nobody has signed in
@@ -233,6 +228,28 @@ def test_a_profile_that_fails_is_denied_where_its_account_is_known(switch, profi
         (ACCOUNT, "complete"),
         (OTHER, "denied"),
     ]
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("region", [REGION, "us-east-?", "all"])
+def test_a_profile_that_does_not_exist_is_denied_where_all_else_is_known(region):
+    """With its account and regions its scopes have names: they are denied, the others go on."""
+    nobody = f"profile=nobody account_id={OTHER}"
+    result = run_export(Path("lake"), account=("default", nobody), region=(region,))
+    outcomes = {(s.account_id, s.outcome) for s in result.scopes}
+    assert outcomes == {(ACCOUNT, "complete"), (OTHER, "denied")}
+    names = [s.account_id for s in result.scopes]
+    assert names.count(ACCOUNT) == names.count(OTHER)
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("keys", "words"), [(f" account_id={OTHER}", "its region"), ("", "its account_id")]
+)
+def test_a_profile_that_does_not_exist_ends_the_run_where_its_scopes_have_no_names(keys, words):
+    """No region is taken from elsewhere: the row would be of a scope that nobody meant."""
+    with pytest.raises(CredentialsError, match=rf"profile \(nobody\) could not .*{words}"):
+        planned(account=("default", f"profile=nobody{keys}"))
 
 
 @pytest.mark.usefixtures("server")

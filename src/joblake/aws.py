@@ -19,12 +19,12 @@ import botocore.exceptions as boto_errors
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
-from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
 
 from joblake.errors import CredentialsError, JoblakeError, UsageError
 from joblake.pace import Pace
+from joblake.service_model import loader_of
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
@@ -143,8 +143,11 @@ class Connections:
         self._places: dict[tuple[Credentials, str], Place] = {}
 
     def default_region(self, credentials: Credentials = DEFAULT) -> str:
-        """The region of the environment or profile; UsageError where there is none."""
-        region = self._configuration(credentials).region_name
+        """The region of the environment or profile; UsageError where there is none.
+
+        CredentialsError where there is no such profile.
+        """
+        region = self._session(credentials.base).region_name
         if not region:
             raise UsageError("no region: give --region or set AWS_REGION")
         return str(region)
@@ -252,7 +255,7 @@ class Connections:
         STS of a region that is not opted in refuses the best of credentials, so that a listed
         region is never asked, and the partition's first region has the last word.
         """
-        session = self._session(credentials.base)
+        session = self._configuration(credentials)
         region = str(session.region_name or self._fallback_region)
         try:
             home = _home_regions().get(session.get_partition_for_region(region), region)
@@ -360,14 +363,8 @@ def _core_session(profile: str | None = None) -> botocore.session.Session:
         data_path = core.get_config_variable("data_path")
     except boto_errors.BotoCoreError as error:  # a profile that does not exist, a broken file
         raise CredentialsError(f"AWS configuration: {describe(error)}") from error
-    core.register_component("data_loader", _loader(data_path))
+    core.register_component("data_loader", loader_of(data_path))
     return core
-
-
-@cache
-def _loader(data_path: str | None) -> Loader:
-    """Botocore's data, parsed once: its list of endpoints alone takes half a second."""
-    return create_loader(data_path)
 
 
 def _without_quotation(refreshers: Sequence[Callable[[], Any]]) -> Any:
@@ -381,6 +378,12 @@ def _without_quotation(refreshers: Sequence[Callable[[], Any]]) -> Any:
 
 
 @cache
+def _geography() -> botocore.session.Session:
+    """A session that is only asked what regions and partitions there are."""
+    return _core_session()
+
+
+@cache
 def known_regions() -> frozenset[str]:
     """Every region of every partition that botocore knows."""
     # STS also has a global pseudo-region.
@@ -390,7 +393,7 @@ def known_regions() -> frozenset[str]:
 @cache
 def service_regions(service: str) -> frozenset[str]:
     """Every region of every partition where botocore knows the service."""
-    session = _core_session()
+    session = _geography()
     # botocore lists no region for Clean Rooms ML; it is offered where Clean Rooms is.
     service = "cleanrooms" if service == "cleanroomsml" else service
     return frozenset(
@@ -402,13 +405,13 @@ def service_regions(service: str) -> frozenset[str]:
 
 def partition_of(region_name: str) -> str:
     """The partition of a region, which stands in the ARNs of what lies there."""
-    return str(_core_session().get_partition_for_region(region_name))
+    return str(_geography().get_partition_for_region(region_name))
 
 
 @cache
 def _home_regions() -> dict[str, str]:
     """The region of each partition that is there without being opted in."""
-    data = _core_session().get_component("data_loader").load_data("partitions")
+    data = _geography().get_component("data_loader").load_data("partitions")
     return {
         partition["id"]: partition["outputs"]["implicitGlobalRegion"]
         for partition in data["partitions"]

@@ -254,7 +254,7 @@ def _lake_to_publish(settings: "Settings") -> "LakeFolder":
     from joblake.settings import lake_of
 
     lake = lake_of(settings)
-    if not lake.exists():
+    if not lake.has_files():
         raise LakeError(
             f"there is no lake at {settings.lake}, so there is nothing to publish; check --lake, "
             "or make one with `joblake export`"

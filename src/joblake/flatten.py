@@ -3,9 +3,8 @@
 Pages come in through two doors. The fast one lets pyarrow parse the body against the explicit
 schema of the service model. Whatever it refuses, or finds beyond the schema, goes through the
 tolerant one: value by value, where nothing is lost for being odd. Both give the same table for a
-page that both accept. Whether a body is a page at all, and which page follows, is known in a tenth
-of the time that its rows take, so that the next request need not wait for them. Pure functions:
-bytes in, `Page` out.
+page that both accept. Whether a body is a page at all, and which page follows, is known long before
+its rows are, so that the next request need not wait for them. Pure functions: bytes in, `Page` out.
 """
 
 import json
@@ -39,11 +38,11 @@ _CALENDAR = range(
 )
 _INT64 = range(-(2**63), 2**63)
 _ZERO = columns.numbers(np.zeros(1, np.int32))
-# What json.dumps does not write as it is.
-_ESCAPED = r'["\\\x00-\x1f]'
-# pyarrow's parser recurses without a limit; pages of the known shapes nest five deep.
-_MAX_DEPTH = 64
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+# What json.dumps writes as it is, when it need not be ASCII.
+_PLAIN = bytes(byte for byte in range(32, 256) if byte not in b'"\\')
+_MAX_DEPTH = 64  # pages of the known shapes nest five deep
+_QUOTE = ord('"')
+_NOT_MARKS = bytes(set(range(256)) - set(b'{}[]"'))
 _DEPTH_STEPS = np.array([(byte in b"{[") - (byte in b"}]") for byte in range(256)], np.int8)
 
 
@@ -61,17 +60,17 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer that is a page for certain, its rows unread.
+class UnreadPage:
+    """What is a page for certain, its rows unread.
 
-    `page` reads them, once, on any thread; `next_token` is None on the last page.
+    `read` reads them on any thread; `next_token` is None on the last page.
     """
 
     next_token: str | None
-    page: Callable[[], Page]
+    read: Callable[[], Page]
 
 
-def read_answer(body: bytes, operation: Operation, *, store_sensitive: bool = True) -> Answer:
+def receive_page(body: bytes, operation: Operation, *, store_sensitive: bool = True) -> UnreadPage:
     """Take the body of a successful answer for what it is, and leave its rows for later.
 
     Sensitive members become null unless `store_sensitive`. DamagedPageError when the body is not
@@ -89,17 +88,17 @@ def read_answer(body: bytes, operation: Operation, *, store_sensitive: bool = Tr
             raise DamagedPageError(
                 f"{operation.name} answered with JSON that is nested too deeply"
             ) from error
-        return Answer(page.next_token, lambda: page)
+        return UnreadPage(page.next_token, lambda: page)
     token = _token(envelope.token)
-    return Answer(
+    return UnreadPage(
         token,
         lambda: stored(_parse_fast(body, operation, token) or _parse_tolerant(body, operation)),
     )
 
 
 def parse_page(body: bytes, operation: Operation, *, store_sensitive: bool = True) -> Page:
-    """The page of a successful answer's body; of bad ones see `read_answer`."""
-    return read_answer(body, operation, store_sensitive=store_sensitive).page()
+    """The page of a successful answer's body; of bad ones see `receive_page`."""
+    return receive_page(body, operation, store_sensitive=store_sensitive).read()
 
 
 def canonical_json(value: object) -> str:
@@ -138,12 +137,16 @@ def _envelope_decoder(operation: Operation) -> "msgspec.json.Decoder[Any]":
 
 
 def _is_shallow(body: bytes) -> bool:
-    """Whether no value is nested so deeply that pyarrow's parser takes the process with it.
+    """Whether no value of a JSON text is nested so deeply that pyarrow's parser would crash.
 
-    Brackets inside of texts count too; where they mislead, the tolerant door decides.
+    It recurses without a limit, and takes the whole process with it.
     """
-    brackets = np.frombuffer(body.translate(None, _NOT_BRACKETS), np.uint8)
-    return bool(np.cumsum(_DEPTH_STEPS[brackets]).max() <= _MAX_DEPTH)
+    if b"\\" in body:  # what an escape stands for is no bracket, and ends no text
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    marks = np.frombuffer(body.translate(None, _NOT_MARKS), np.uint8)
+    is_in_text = np.cumsum(marks == _QUOTE, dtype=np.int32) & 1
+    steps = np.where(is_in_text, 0, _DEPTH_STEPS[marks])
+    return bool(np.cumsum(steps, dtype=np.int32).max() <= _MAX_DEPTH)
 
 
 # --- the fast door ---------------------------------------------------------------------------
@@ -283,7 +286,7 @@ def _json_texts(array: pa.Array, member: Member) -> pa.Array:
             lists = pa.ListArray.from_arrays(pa.concat_arrays([_ZERO, ends]), elements)
             inner = pc.binary_join(lists, columns.text(","))
             texts = _joined("[", inner, "]")
-        case "string" if pc.any(pc.match_substring_regex(array, _ESCAPED)).as_py():
+        case "string" if _has_escapes(array):
             texts = pa.array(map(canonical_json, array.to_pylist()), pa.string())
         case "string":
             texts = _joined('"', array, '"')
@@ -291,6 +294,15 @@ def _json_texts(array: pa.Array, member: Member) -> pa.Array:
             texts = array.cast(pa.string())
     nothing = pa.nulls(1, pa.string())[0]
     return pc.if_else(array.is_valid(), texts, nothing) if array.null_count else texts
+
+
+def _has_escapes(array: pa.StringArray) -> bool:
+    """Whether JSON writes one of the texts otherwise than it is."""
+    _, offsets, characters = array.buffers()
+    if characters is None or not len(array):
+        return False
+    ends = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
+    return bool(characters[ends[0] : ends[-1]].to_pybytes().translate(None, _PLAIN))
 
 
 def _field(structs: pa.StructArray, name: str) -> pa.Array:

@@ -141,6 +141,10 @@ class Lake:
         with lake_errors(self.root, "read"):
             return self.root.exists()
 
+    def has_files(self) -> bool:
+        """Whether any listing or observation is here, as in any folder that is a lake's."""
+        return any(f.name in {LISTINGS, OBSERVATIONS} for f in self._files_below(self.root))
+
     def partition(self, scope: Scope, month: str) -> Path:
         """The place of the observation file of a scope and month (`2026-11`)."""
         return self.root / scope.table / scope.folder / f"month={month}" / OBSERVATIONS

@@ -18,12 +18,12 @@ from botocore.exceptions import ClientError
 from botocore.paginate import TokenDecoder, TokenEncoder
 
 from joblake.errors import DamagedPageError, TokenLoopError, UsageError
-from joblake.flatten import Answer, Page, read_answer
+from joblake.flatten import Page, UnreadPage, receive_page
 from joblake.service_model import Operation, ParameterValue
 from joblake.spool import Spool, SpoolIdentity
 
 MAX_RESTARTS = 2
-_ANSWER = "JoblakeAnswer"
+_PAGE = "JoblakePage"
 # botocore's standard retry mode repeats a request that failed with this code.
 _RETRIED_CODE = "RequestTimeout"
 # What services answer to a token they no longer know (boto3#4389 for the second).
@@ -94,8 +94,8 @@ class Pager:
         client.meta.events.register(f"before-send.{suffix}", self._count_request)
         client.meta.events.register(f"before-parse.{suffix}", self._take_page)
 
-    def answers(self, token: str | None) -> Iterator[Answer]:
-        """The answer of every page from `token` on, page 1 where it is None.
+    def pages(self, token: str | None) -> Iterator[UnreadPage]:
+        """Every page from `token` on, page 1 where it is None.
 
         DamagedPageError when an answer stays damaged, TokenLoopError when a token comes twice;
         errors of botocore and of the service pass through.
@@ -112,7 +112,7 @@ class Pager:
             **parameters, PaginationConfig={"PageSize": self.query.page_size}
         )
         for answer in answers:
-            page: Answer | None = answer.get(_ANSWER)
+            page: UnreadPage | None = answer.get(_PAGE)
             if page is None:
                 raise DamagedPageError(answer.get("Error", {}).get("Message", "no page"))
             yield page
@@ -138,17 +138,16 @@ class Pager:
         if response_dict["status_code"] >= 300:  # noqa: PLR2004 - botocore's own border of success
             return
         try:
-            answer = read_answer(
+            page = receive_page(
                 response_dict["body"], self.operation, store_sensitive=self._store_sensitive
             )
         except DamagedPageError as error:
             response_dict["body"] = b"{}"
             customized_response_dict["Error"] = {"Code": _RETRIED_CODE, "Message": str(error)}
             return
-        token = answer.next_token
-        left = {} if token is None else {self.operation.output_token: token}
+        left = {} if page.next_token is None else {self.operation.output_token: page.next_token}
         response_dict["body"] = json.dumps(left).encode()
-        customized_response_dict[_ANSWER] = answer
+        customized_response_dict[_PAGE] = page
 
 
 def run_listing(  # noqa: PLR0913 - when it began and what was known then belong to no other type
@@ -203,10 +202,10 @@ def _list_from(
     # The rows of a page are read on another core while the next page is on its way.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as aside:
         try:
-            for answer in pager.answers(start.token):
+            for page in pager.pages(start.token):
                 if taking is not None:
                     taking.result()
-                taking = aside.submit(intake.take, answer)
+                taking = aside.submit(intake.take, page)
                 # Whoever set a limit wants no request for what may lie beyond it.
                 if pager.query.max_items is not None and (resume_token := taking.result()):
                     return resume_token
@@ -217,7 +216,7 @@ def _list_from(
 
 
 class _Intake:
-    """Puts the rows of one answer after the other into the spool."""
+    """Puts the rows of one page after the other into the spool."""
 
     def __init__(
         self,
@@ -233,9 +232,9 @@ class _Intake:
         self._on_page = on_page
         self._restarted = restarted
 
-    def take(self, answer: Answer) -> str | None:
+    def take(self, unread: UnreadPage) -> str | None:
         """Spool a page; the token to go on with where max_items cut the listing."""
-        page = answer.page()
+        page = unread.read()
         if self._restarted is not None:
             self._spool.restart(self._restarted)
             self._restarted = None

@@ -54,5 +54,5 @@ def discover(connections: Connections, planned: PlannedScope) -> Discovery:
 def _active_memberships(connections: Connections, planned: PlannedScope) -> Iterator[str]:
     operation = memberships_operation()
     client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
-    for answer in Pager(client, operation, Query(ACTIVE, operation.page_maximum)).answers(None):
-        yield from (str(member) for member in answer.page().rows.column("id").to_pylist())
+    for page in Pager(client, operation, Query(ACTIVE, operation.page_maximum)).pages(None):
+        yield from (str(member) for member in page.read().rows.column("id").to_pylist())

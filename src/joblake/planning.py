@@ -122,7 +122,7 @@ def checked_tables(settings: Settings) -> list[str]:
 def _require_known(pattern: str) -> None:
     if pattern != ALL_REGIONS and not any(fnmatchcase(r, pattern) for r in known_regions()):
         hint = (
-            "give --region once for each"
+            "name each region by itself"
             if "," in pattern
             else "botocore knows names such as us-east-1 (a newer boto3 may know more)"
         )
@@ -206,7 +206,12 @@ def _regions(
 ) -> list[str]:
     """The regions that are meant: those with a name as they are, of others those that offer it."""
     if not patterns:
-        return [connections.default_region(credentials)]
+        try:
+            return [connections.default_region(credentials)]
+        except CredentialsError as error:
+            raise CredentialsError(
+                f"{error}; where its region is set too, the other accounts go on"
+            ) from error
     found: list[str] = []
     for pattern in patterns:
         if pattern in known_regions():

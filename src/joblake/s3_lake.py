@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.exceptions as boto_errors
-from botocore.handlers import VALID_BUCKET
+from botocore.handlers import VALID_BUCKET, VALID_S3_ARN
 
 from joblake.aws import describe, error_words, storage_client
 from joblake.errors import JoblakeError, LakeError, RaceLostError, UsageError
@@ -53,7 +53,7 @@ class S3Lake(Lake):
         bucket, *prefix = location.removeprefix(S3_SCHEME).rstrip("/").split("/")
         if not bucket or {"", ".", ".."} & {bucket, *prefix} or not location.isprintable():
             raise UsageError(f"lake {location!r}: expected s3://bucket or s3://bucket/prefix")
-        if VALID_BUCKET.search(bucket) is None:
+        if not (VALID_BUCKET.search(bucket) or VALID_S3_ARN.search(bucket)):
             raise UsageError(
                 f"lake {location!r}: {bucket!r} is no name of a bucket, which has letters, digits, "
                 "dots and hyphens"

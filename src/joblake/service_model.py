@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 
 from botocore import xform_name
-from botocore.loaders import Loader
+from botocore.loaders import Loader, create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
 from joblake.errors import UsageError
@@ -84,12 +84,18 @@ class Operation:
 
 
 @cache
+def loader_of(data_path: str | None) -> Loader:
+    """Botocore's data, found and parsed once: its list of endpoints alone takes half a second."""
+    return create_loader(data_path)
+
+
+@cache
 def load_operation(client: str, name: str) -> Operation:
     """Read one operation from the newest service model that botocore finds.
 
     AWS_DATA_PATH is not consulted; `~/.aws/models` and botocore's own data are.
     """
-    loader = Loader()
+    loader = loader_of(None)
     service = ServiceModel(loader.load_service_model(client, "service-2"), client)
     paginator = loader.load_service_model(client, "paginators-1")["pagination"][name]
     operation = service.operation_model(name)

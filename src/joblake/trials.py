@@ -62,6 +62,6 @@ def _first_page(
     connections: Connections, planned: PlannedScope, operation: Operation, query: Query
 ) -> list[dict[str, Any]]:
     client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
-    answer = next(Pager(client, operation, query).answers(None))
-    rows: list[dict[str, Any]] = answer.page().rows.to_pylist()
+    page = next(Pager(client, operation, query).pages(None))
+    rows: list[dict[str, Any]] = page.read().rows.to_pylist()
     return rows
