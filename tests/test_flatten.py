@@ -26,11 +26,11 @@ from joblake.flatten import (
     _parse_tolerant,
     _read_envelope,
     _token,
-    canonical_json,
     parse_page,
 )
 from joblake.schema import item_columns, listed_schema
 from joblake.service_model import Member, Operation
+from joblake.tolerant import canonical_json
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"

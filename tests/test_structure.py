@@ -15,15 +15,16 @@ PACKAGE = ROOT / "src" / "joblake"
 LAYERS = [
     ["errors", "service_model", "bundled", "pace", "words", "columns"],
     ["aws", "catalog", "schema", "lake", "s3_lake", "settings", "views"],
-    ["flatten", "spool", "incremental", "listing", "difference", "merge"],
+    ["tolerant", "fast", "flatten", "spool", "incremental", "listing", "difference", "merge"],
     ["planning"],
     ["memberships"],
     ["export"],
     ["narration"],
     ["policy", "trials", "doctor"],
 ]
-EXPORTING = {"aws", "flatten", "listing", "spool", "difference", "merge", "planning"}
-EXPORTING |= {"memberships", "incremental", "export", "narration", "policy", "trials", "doctor"}
+EXPORTING = {"aws", "tolerant", "fast", "flatten", "listing", "spool", "difference", "merge"}
+EXPORTING |= {"planning", "memberships", "incremental", "export", "narration", "policy"}
+EXPORTING |= {"trials", "doctor"}
 QUERYING = {"answer", "warehouse", "values", "table", "results", "publish", "shell"}
 QUERYING |= {"report", "report.figures", "report.page"}
 TOP = {"arguments", "cli", "options", "demo", "__main__"}

@@ -197,7 +197,7 @@ class Settings(_Checked):
     """A complete listing that misses more than this share of a scope is held for confirmation."""
     store_sensitive: bool = True
     """Whether members that AWS marks as sensitive (`message`) are stored."""
-    file_mode: Mode = Field(default=0o600, ge=0o600, le=0o777)
+    file_mode: Mode = 0o600
     """Permissions of the lake's files; in TOML `0o640`."""
 
     @property

@@ -77,13 +77,14 @@ def as_overrides(value: Any) -> Any:
 
 
 def as_mode(value: Any) -> Any:
-    """Permissions as the shell writes them: octal digits."""
-    if not isinstance(value, str):
-        return value
+    """Permissions as the shell writes them, in octal digits; the owner reads and writes."""
     try:
-        return int(value, 8)
+        mode = int(value, 8) if isinstance(value, str) else value
     except ValueError:
         raise ValueError("expected octal digits such as 640") from None
+    if isinstance(mode, int) and not 0o600 <= mode <= 0o777:  # noqa: PLR2004 - as in `chmod`
+        raise ValueError("expected octal digits from 600 to 777")
+    return mode
 
 
 def as_number(value: Any) -> Any:
