@@ -13,7 +13,7 @@ _OURS, _LIMIT, _OTHERS = "#1f77b4", "#9a9a9a", "#d8843a"
 
 
 def draw_rates(rates: Mapping[str, Mapping[str, float]], file: Path, *, title: str) -> None:
-    """Bars of rows a second on a logarithmic scale, one panel for each source."""
+    """Bars of rows a second, one panel for each source, all on one scale that begins at 0."""
     mpl.rcParams["svg.hashsalt"] = "joblake"  # the same figures give the same file
     figure, panels = plt.subplots(
         len(rates), 1, figsize=(8, 0.6 + 2.1 * len(rates)), sharex=True, squeeze=False
@@ -26,8 +26,8 @@ def draw_rates(rates: Mapping[str, Mapping[str, float]], file: Path, *, title: s
         ]
         bars = panel.barh(names, [lanes[name] for name in names], color=colours)
         panel.bar_label(bars, [f" {lanes[name]:,.0f}" for name in names], fontsize=8)
-        panel.set_xscale("log")
-        panel.set_xlim(right=max(lanes.values()) * 3)
+        panel.set_xlim(0, 1.15 * max(max(rates_of.values()) for rates_of in rates.values()))
+        panel.xaxis.set_major_formatter("{x:,.0f}")
         panel.set_title(table, fontsize=9, loc="left")
         panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
