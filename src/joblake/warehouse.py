@@ -168,7 +168,7 @@ class Warehouse:
         return read_views()
 
 
-def _for_arrow(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+def _for_arrow(relation: "duckdb.DuckDBPyRelation") -> "duckdb.DuckDBPyRelation":
     """The relation with texts, as DuckDB spells them, for what Arrow would make something else."""
     kinds = [str(kind) for kind in relation.types]
     if _DISTORTED.isdisjoint(kinds):
