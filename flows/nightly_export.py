@@ -5,6 +5,8 @@ on Prefect's embedded API, and under a Prefect server.
 The package does the work and knows no Prefect; this file only schedules it.
 """
 
+# ruff: noqa: E402 - Prefect reads its defaults from the environment when it is imported
+
 import argparse
 import os
 import sys
@@ -23,21 +25,21 @@ if "PREFECT_API_URL" not in os.environ:
     for _name, _value in EMBEDDED_API_DEFAULTS.items():
         os.environ.setdefault(_name, _value)
 
-from prefect import Task, flow, task, unmapped  # noqa: E402 - after the defaults
-from prefect.artifacts import create_markdown_artifact  # noqa: E402
-from prefect.cache_policies import NO_CACHE  # noqa: E402
-from prefect.client.schemas.objects import State  # noqa: E402
-from prefect.futures import PrefectFuture, PrefectFutureList  # noqa: E402
-from prefect.states import Completed, Failed  # noqa: E402
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner  # noqa: E402
+from prefect import Task, flow, task, unmapped
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture, PrefectFutureList
+from prefect.states import Completed, Failed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from joblake.errors import UsageError  # noqa: E402
-from joblake.export import RunResult, ScopeResult, export_scope, failed_result  # noqa: E402
-from joblake.lake import S3_SCHEME  # noqa: E402
-from joblake.planning import PlannedScope, Run, plan  # noqa: E402
-from joblake.publish import publish  # noqa: E402
-from joblake.report import write_report  # noqa: E402
-from joblake.settings import Settings, lake_of, load_settings  # noqa: E402
+from joblake.errors import UsageError
+from joblake.export import RunResult, ScopeResult, export_scope, failed_result
+from joblake.lake import S3_SCHEME
+from joblake.planning import PlannedScope, Run, plan
+from joblake.publish import publish
+from joblake.report import write_report
+from joblake.settings import Settings, lake_of, load_settings
 
 SUMMARY_KEY = "joblake-nightly-export"
 _COLUMNS = ("scope", "outcome", "listed", "added", "changed", "vanished", "seconds", "error")
@@ -137,7 +139,7 @@ def _task_runner(settings: Settings) -> TaskRunner[Any]:
         return ThreadPoolTaskRunner(max_workers=settings.max_workers)
     try:
         import cloudpickle  # noqa: PLC0415 - comes with Dask, which only some installations have
-        from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415
+        from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415 - likewise
     except ImportError as error:
         raise UsageError(
             "task_runner is dask, which is not installed; install joblake[dask]"

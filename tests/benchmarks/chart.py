@@ -15,6 +15,7 @@ _OURS, _LIMIT, _OTHERS = "#1f77b4", "#9a9a9a", "#d8843a"
 def draw_rates(rates: Mapping[str, Mapping[str, float]], file: Path, *, title: str) -> None:
     """Bars of rows a second, one panel for each source, all on one scale that begins at 0."""
     mpl.rcParams["svg.hashsalt"] = "joblake"  # the same figures give the same file
+    mpl.rcParams["svg.fonttype"] = "none"  # texts, not the outlines of their letters
     figure, panels = plt.subplots(
         len(rates), 1, figsize=(8, 0.6 + 2.1 * len(rates)), sharex=True, squeeze=False
     )
@@ -25,7 +26,7 @@ def draw_rates(rates: Mapping[str, Mapping[str, float]], file: Path, *, title: s
             for name in names
         ]
         bars = panel.barh(names, [lanes[name] for name in names], color=colours)
-        panel.bar_label(bars, [f" {lanes[name]:,.0f}" for name in names], fontsize=8)
+        panel.bar_label(bars, [f"{lanes[name]:,.0f}" for name in names], fontsize=8, padding=3)
         panel.set_xlim(0, 1.15 * max(max(rates_of.values()) for rates_of in rates.values()))
         panel.xaxis.set_major_formatter("{x:,.0f}")
         panel.set_title(table, fontsize=9, loc="left")
