@@ -20,13 +20,15 @@ from hypothesis import strategies as st
 
 from joblake.catalog import SOURCES
 from joblake.errors import DamagedPageError
+from joblake.fast import parse_rows
 from joblake.flatten import (
     Page,
-    _parse_fast,
     _parse_tolerant,
     _read_envelope,
     _token,
     parse_page,
+    read_pages,
+    receive_page,
 )
 from joblake.schema import item_columns, listed_schema
 from joblake.service_model import Member, Operation
@@ -57,7 +59,8 @@ def body_with(member: str, value: str, operation: Operation = CUSTOMIZATION) -> 
 def parse_fast(body: bytes, operation: Operation) -> Page | None:
     """The page as the fast door alone has it; None where it leaves the page to the other."""
     envelope = _read_envelope(body, operation)
-    return None if envelope is None else _parse_fast(body, operation, _token(envelope.token))
+    rows = None if envelope is None else parse_rows([body], operation)
+    return None if rows is None else Page(rows, _token(envelope.token))
 
 
 def only_row(body: bytes, operation: Operation = CUSTOMIZATION) -> dict[str, object]:
@@ -170,6 +173,34 @@ def test_sample_pages_have_every_member(table):
     page = parse_page((ROOT / "data" / "samples" / f"{table}.json").read_bytes(), operation)
     first = page.rows.to_pylist()[0]
     assert [name for name, value in first.items() if value is None] == ["extra"]
+
+
+# --- pages that are read together --------------------------------------------------------------
+
+
+@given(st.data())
+def test_pages_read_together_are_the_pages_read_alone(data):
+    """Sound and odd pages, in any company: the same rows, the same last token, every page."""
+    operation = data.draw(st.sampled_from(OPERATIONS))
+    pages_of = st.lists(st.lists(ITEMS[operation.name], max_size=2), min_size=1, max_size=4)
+    listed = data.draw(pages_of)
+    odd_page = st.lists(ODD_ITEMS[operation.name], max_size=1)
+    odd = data.draw(st.lists(odd_page, max_size=1))
+    answers = data.draw(st.permutations(listed + odd))
+    bodies = [
+        body_of(items, operation, **{operation.output_token: f"token {number}"})
+        for number, items in enumerate(answers)
+    ]
+    alone = [parse_page(body, operation) for body in bodies]
+    received = [receive_page(body, operation) for body in bodies]
+    together = list(read_pages(received, operation))
+    assert pa.concat_tables([page.rows for page in together]).equals(
+        pa.concat_tables([page.rows for page in alone])
+    )
+    assert together[-1].next_token == alone[-1].next_token
+    assert sum(page.odd_values for page in together) == sum(page.odd_values for page in alone)
+    assert sum(page.page_count for page in together) == len(bodies)
+    assert len(together) == 1 or odd
 
 
 # --- two doors, one table ----------------------------------------------------------------------

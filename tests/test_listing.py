@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import boto3
@@ -129,20 +130,31 @@ def list_part(serve, resources, tmp_path):
 
 @pytest.fixture
 def paging(serve, tmp_path):
-    """List seven jobs in pages of two, and tell the spool and the server of it."""
-    server = serve(FixedResources({JOBS: [customization_job(n) for n in range(7)]}))
-    connections = Connections(Politeness(max_attempts=1))
-    spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
+    """List seven jobs in pages of two, so slow that each is read alone; a hook hears each page."""
 
-    def list_all(on_page):
+    class HeardSpool(Spool):
+        hook = staticmethod(lambda: None)
+
+        def append(self, page):
+            super().append(page)
+            self.hook()
+
+    server = serve(
+        FixedResources({JOBS: [customization_job(n) for n in range(7)]}),
+        intercept=lambda _call, answer: replace(answer, delay_seconds=0.1),
+    )
+    connections = Connections(Politeness(max_attempts=1))
+    spool = HeardSpool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
+
+    def list_all(hook):
+        spool.hook = hook
         client = connections.client("bedrock", "us-east-1")
-        pager = Pager(client, OPERATION, Query(SOURCE.ascending, 2))
         run_listing(
-            pager,
+            Pager(client, OPERATION, Query(SOURCE.ascending, 2)),
             spool,
             started_at=FIRST_INSTANT,
             resume_within=timedelta(hours=1),
-            on_page=on_page,
+            on_page=lambda _rows: None,
         )
 
     return list_all, spool, server
@@ -153,7 +165,7 @@ def test_the_next_page_is_asked_for_while_one_is_read(paging):
     list_all, spool, server = paging
     asked = []
 
-    def read_slowly(_rows):
+    def read_slowly():
         for _ in range(1000):
             if len(calls_of(server, JOBS)) >= min(4, spool.pages + 1):
                 break
@@ -171,7 +183,7 @@ def test_what_fails_in_reading_a_page_ends_the_listing_there(paging, page):
     list_all, spool, server = paging
     error = LakeError("as arranged")
 
-    def fail(_rows):
+    def fail():
         if spool.pages == page:
             raise error
 
@@ -181,7 +193,7 @@ def test_what_fails_in_reading_a_page_ends_the_listing_there(paging, page):
     assert spool.pages == page
     spool.close()
     before = len(calls_of(server, JOBS))
-    list_all(lambda _rows: None)
+    list_all(lambda: None)
     assert len(calls_of(server, JOBS)) - before == 4 - page
     assert names(spool.reader().read_all().to_pylist()) == job_names(range(7))
 

@@ -77,6 +77,7 @@ def test_the_table_is_what_was_appended(spool):
             st.lists(st.none() | st.text(), max_size=3),
             st.none() | st.text(st.characters(), min_size=1),
             st.integers(0, 5),
+            st.integers(1, 10),
         ),
         max_size=4,
     )
@@ -88,8 +89,9 @@ def test_any_pages_come_back_and_resume(tmp_path_factory, drawn):
             pa.table([arns, [NIGHT] * len(arns), [1] * len(arns)], SCHEMA),
             token,
             odd_values,
+            page_count,
         )
-        for arns, token, odd_values in drawn
+        for arns, token, odd_values, page_count in drawn
     ]
     folder = tmp_path_factory.mktemp("any")
     spooled(again(folder), pages).close()
@@ -97,6 +99,7 @@ def test_any_pages_come_back_and_resume(tmp_path_factory, drawn):
     assert spool.begin(IDENTITY, resume_within=HOUR) == bool(pages)
     assert spool.next_token == (pages[-1].next_token if pages else None)
     assert spool.odd_values == sum(page.odd_values for page in pages)
+    assert spool.pages == sum(page.page_count for page in pages)
     assert spool.reader().read_all().equals(table_of(pages))
 
 

@@ -1,10 +1,11 @@
-"""The fast door for a page's items: pyarrow parses the body against the service model's schema.
+"""The fast door for pages' items: pyarrow parses the bodies against the service model's schema.
 
 It gives up, for the tolerant door, on whatever it refuses or finds beyond the schema. Pure
 functions: bytes in, an Arrow table out.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -31,32 +32,36 @@ _ZERO = columns.numbers(np.zeros(1, np.int32))
 _PLAIN = bytes(byte for byte in range(32, 256) if byte not in b'"\\')
 
 
-def parse_rows(body: bytes, operation: Operation) -> pa.Table | None:
-    """The rows of a page in the columns of `schema.listed_schema`; None where it gives up.
+def parse_rows(bodies: Sequence[bytes], operation: Operation) -> pa.Table | None:
+    """The rows of pages in the columns of `schema.listed_schema`; None where it gives up.
 
-    The body must be known to be JSON that is not nested deeply: on other things pyarrow crashes.
+    Each body must be known to be JSON that is not nested deeply: on other things pyarrow crashes.
     """
-    tables = (_parse_with(_wire_schema(operation, unit), body, operation) for unit in _WIRE_UNITS)
+    tables = (_parse_with(_wire_schema(operation, unit), bodies, operation) for unit in _WIRE_UNITS)
     return next((rows for rows in tables if rows is not None), None)
 
 
-def _parse_with(schema: pa.Schema, body: bytes, operation: Operation) -> pa.Table | None:
+def _parse_with(
+    schema: pa.Schema, bodies: Sequence[bytes], operation: Operation
+) -> pa.Table | None:
+    lines = b"\n".join(bodies)
     try:
         table = pyarrow.json.read_json(
-            pa.BufferReader(body),
+            pa.BufferReader(lines),
             parse_options=pyarrow.json.ParseOptions(
                 explicit_schema=schema,
                 unexpected_field_behavior="infer",
                 newlines_in_values=True,
             ),
-            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
         )
         # Without this, text that is no UTF-8 would reach the lake.
         table.validate(full=True)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
     items = table.column(operation.result_key)
-    if table.num_rows != 1 or items.null_count or items.type != _type_of(schema, operation):
+    is_whole = table.num_rows == len(bodies) and not items.null_count
+    if not is_whole or items.type != schema.field(operation.result_key).type:
         return None
     structs = items.combine_chunks().flatten()
     if structs.null_count:
@@ -67,10 +72,6 @@ def _parse_with(schema: pa.Schema, body: bytes, operation: Operation) -> pa.Tabl
     return pa.Table.from_arrays(
         [*arrays, pa.nulls(len(structs), pa.string())], schema=listed_schema(operation)
     )
-
-
-def _type_of(schema: pa.Schema, operation: Operation) -> pa.DataType:
-    return schema.field(operation.result_key).type
 
 
 @cache

@@ -6,8 +6,8 @@ are, so that the next request need not wait for them. Pure functions: bytes in, 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -28,7 +28,7 @@ _DEPTH_STEPS = np.array([(byte in b"{[") - (byte in b"}]") for byte in range(256
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a listing.
+    """One page of a listing, or `page_count` that follow on each other.
 
     `rows` has the columns of `schema.listed_schema`; `next_token` is None on the last page;
     `odd_values` counts the values that fit no column and stand in `extra` instead.
@@ -37,48 +37,55 @@ class Page:
     rows: pa.Table
     next_token: str | None
     odd_values: int = 0
+    page_count: int = 1
 
 
 @dataclass(frozen=True)
 class UnreadPage:
-    """What is a page for certain, its rows unread.
+    """What is a page for certain, with its rows for `read_pages`.
 
-    `read` reads them on any thread; `next_token` is None on the last page.
+    `next_token` is None on the last page; `item_count` is at least the number of rows.
     """
 
     next_token: str | None
-    read: Callable[[], Page]
+    item_count: int
+    content: bytes | Page
 
 
-def receive_page(body: bytes, operation: Operation, *, store_sensitive: bool = True) -> UnreadPage:
+def receive_page(body: bytes, operation: Operation) -> UnreadPage:
     """Take the body of a successful answer for what it is, and leave its rows for later.
 
-    Sensitive members become null unless `store_sensitive`. DamagedPageError when the body is not
-    a JSON object with the operation's list of items: such a body must never pass for an empty page.
+    DamagedPageError when the body is not a JSON object with the operation's list of items: such a
+    body must never pass for an empty page.
     """
-
-    def stored(page: Page) -> Page:
-        return page if store_sensitive else _without_sensitive(page, operation)
-
     envelope = _read_envelope(body, operation)
-    if envelope is None:
-        try:
-            page = stored(_parse_tolerant(body, operation))
-        except RecursionError as error:
-            raise DamagedPageError(
-                f"{operation.name} answered with JSON that is nested too deeply"
-            ) from error
-        return UnreadPage(page.next_token, lambda: page)
-    token = _token(envelope.token)
-    return UnreadPage(
-        token,
-        lambda: stored(_parse_fast(body, operation, token) or _parse_tolerant(body, operation)),
-    )
+    if envelope is not None:
+        return UnreadPage(_token(envelope.token), len(envelope.items), body)
+    try:
+        page = _parse_tolerant(body, operation)
+    except RecursionError as error:
+        raise DamagedPageError(
+            f"{operation.name} answered with JSON that is nested too deeply"
+        ) from error
+    return UnreadPage(page.next_token, page.rows.num_rows, page)
+
+
+def read_pages(
+    pages: Sequence[UnreadPage], operation: Operation, *, store_sensitive: bool = True
+) -> Iterator[Page]:
+    """The rows of pages that follow on each other: all at once, or of one after the other.
+
+    Sensitive members become null unless `store_sensitive`.
+    """
+    for page in _read_pages(pages, operation):
+        yield page if store_sensitive else _without_sensitive(page, operation)
 
 
 def parse_page(body: bytes, operation: Operation, *, store_sensitive: bool = True) -> Page:
     """The page of a successful answer's body; of bad ones see `receive_page`."""
-    return receive_page(body, operation, store_sensitive=store_sensitive).read()
+    received = receive_page(body, operation)
+    (page,) = read_pages([received], operation, store_sensitive=store_sensitive)
+    return page
 
 
 # --- the envelope ----------------------------------------------------------------------------
@@ -120,10 +127,18 @@ def _is_shallow(body: bytes) -> bool:
 # --- the doors -------------------------------------------------------------------------------
 
 
-def _parse_fast(body: bytes, operation: Operation, token: str | None) -> Page | None:
-    """The page, or None where the tolerant door must decide."""
-    rows = fast.parse_rows(body, operation)
-    return None if rows is None else Page(rows, token)
+def _read_pages(pages: Sequence[UnreadPage], operation: Operation) -> Iterator[Page]:
+    bodies = [page.content for page in pages if isinstance(page.content, bytes)]
+    rows = fast.parse_rows(bodies, operation) if len(bodies) == len(pages) else None
+    if rows is not None:
+        yield Page(rows, pages[-1].next_token, page_count=len(pages))
+        return
+    if len(pages) > 1:
+        for page in pages:
+            yield from _read_pages([page], operation)
+        return
+    (content,) = (page.content for page in pages)
+    yield content if isinstance(content, Page) else _parse_tolerant(content, operation)
 
 
 def _parse_tolerant(body: bytes, operation: Operation) -> Page:
@@ -169,7 +184,7 @@ def _without_sensitive(page: Page, operation: Operation) -> Page:
     sensitive = list(_sensitive_paths(operation.item, ()))
     texts = [_drop_paths(text, sensitive) for text in rows.column(EXTRA).to_pylist()]
     rows = rows.set_column(rows.num_columns - 1, EXTRA, pa.array(texts, pa.string()))
-    return Page(rows, page.next_token, page.odd_values)
+    return replace(page, rows=rows)
 
 
 def _sensitive_paths(shape: Member, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

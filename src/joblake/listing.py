@@ -8,21 +8,26 @@ botocore's own retry mode knows, so that it asks again.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.paginate import TokenDecoder, TokenEncoder
 
 from joblake.errors import DamagedPageError, TokenLoopError, UsageError
-from joblake.flatten import Page, UnreadPage, receive_page
+from joblake.flatten import Page, UnreadPage, read_pages, receive_page
 from joblake.service_model import Operation, ParameterValue
 from joblake.spool import Spool, SpoolIdentity
 
 MAX_RESTARTS = 2
+# Small pages that come quickly are read together, which costs less; a kill loses those that wait.
+_QUICK_SECONDS = 0.02
+_ROWS_AT_ONCE = 1000
+_PAGES_AT_ONCE = 10
 _PAGE = "JoblakePage"
 # botocore's standard retry mode repeats a request that failed with this code.
 _RETRIED_CODE = "RequestTimeout"
@@ -126,6 +131,10 @@ class Pager:
                 seen.add(fingerprint)
             self.token = page.next_token
 
+    def read(self, pages: Sequence[UnreadPage]) -> Iterator[Page]:
+        """The rows of pages that follow on each other."""
+        return read_pages(pages, self.operation, store_sensitive=self._store_sensitive)
+
     def _count_request(self, **_: Any) -> None:
         self.requests += 1
 
@@ -138,9 +147,7 @@ class Pager:
         if response_dict["status_code"] >= 300:  # noqa: PLR2004 - botocore's own border of success
             return
         try:
-            page = receive_page(
-                response_dict["body"], self.operation, store_sensitive=self._store_sensitive
-            )
+            page = receive_page(response_dict["body"], self.operation)
         except DamagedPageError as error:
             response_dict["body"] = b"{}"
             customized_response_dict["Error"] = {"Code": _RETRIED_CODE, "Message": str(error)}
@@ -163,7 +170,8 @@ def run_listing(  # noqa: PLR0913 - when it began and what was known then belong
 
     An interrupted listing of the same query goes on where it stopped. A token that the service
     itself gave and now refuses restarts the listing from page 1, at most MAX_RESTARTS times.
-    `on_page` hears the number of rows of each page. Errors leave the pages so far in the spool.
+    `on_page` hears the number of items of each page as it arrives. Errors leave the pages so far in
+    the spool.
     """
     query = pager.query
     identity = SpoolIdentity(pager.digest, started_at, known_until)
@@ -197,60 +205,77 @@ def _list_from(
     Of a `restarted` listing the first page takes the place of those before: until it has come,
     they are all that is known.
     """
-    intake = _Intake(start, pager, spool, on_page, restarted)
+    intake = _Intake(start, pager, spool, restarted)
+    waiting: list[UnreadPage] = []
     taking: Future[str | None] | None = None
-    # The rows of a page are read on another core while the next page is on its way.
+    # The rows of pages are read on another core while the next ones are on their way.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as aside:
+        asked_at = monotonic()
         try:
             for page in pager.pages(start.token):
-                if taking is not None:
-                    taking.result()
-                taking = aside.submit(intake.take, page)
-                # Whoever set a limit wants no request for what may lie beyond it.
-                if pager.query.max_items is not None and (resume_token := taking.result()):
-                    return resume_token
+                waiting.append(page)
+                on_page(page.item_count)
+                if intake.is_enough(waiting, seconds=monotonic() - asked_at):
+                    if taking is not None:
+                        taking.result()
+                    taking, waiting = aside.submit(intake.take, waiting), []
+                    # Whoever set a limit wants no request for what may lie beyond it.
+                    if pager.query.max_items is not None and (resume_token := taking.result()):
+                        return resume_token
+                asked_at = monotonic()
         finally:
             if taking is not None:
                 taking.result()
+            if waiting:
+                intake.take(waiting)
     return None
 
 
 class _Intake:
-    """Puts the rows of one page after the other into the spool."""
+    """Puts the rows of pages into the spool, in their order."""
 
     def __init__(
         self,
         start: Position,
         pager: Pager,
         spool: Spool,
-        on_page: Callable[[int], None],
         restarted: SpoolIdentity | None,
     ) -> None:
         self._token, self._to_skip = start.token, start.skipped_items
-        self._operation, self._max_items = pager.operation, pager.query.max_items
+        self._pager, self._max_items = pager, pager.query.max_items
         self._spool = spool
-        self._on_page = on_page
         self._restarted = restarted
 
-    def take(self, unread: UnreadPage) -> str | None:
-        """Spool a page; the token to go on with where max_items cut the listing."""
-        page = unread.read()
+    def is_enough(self, waiting: Sequence[UnreadPage], *, seconds: float) -> bool:
+        """Whether no page more should be waited for, when the last one took so many seconds."""
+        rows = sum(page.item_count for page in waiting)
+        is_many = rows >= _ROWS_AT_ONCE or len(waiting) >= _PAGES_AT_ONCE
+        return is_many or seconds > _QUICK_SECONDS or self._max_items is not None
+
+    def take(self, waiting: Sequence[UnreadPage]) -> str | None:
+        """Spool what waits; the token to go on with where max_items cut the listing."""
+        for page in self._pager.read(waiting):
+            if resume_token := self._keep(page):
+                return resume_token
+        return None
+
+    def _keep(self, page: Page) -> str | None:
         if self._restarted is not None:
             self._spool.restart(self._restarted)
             self._restarted = None
+        operation = self._pager.operation
         skipped = min(self._to_skip, page.rows.num_rows)
         self._to_skip -= skipped
         rows = page.rows.slice(skipped)
         room = None if self._max_items is None else self._max_items - self._spool.rows
         is_cut = room is not None and rows.num_rows > room
         kept = rows.slice(0, room) if is_cut else rows
-        self._spool.append(Page(kept, page.next_token, page.odd_values))
-        self._on_page(kept.num_rows)
+        self._spool.append(replace(page, rows=kept))
         if is_cut:
-            return encode_position(Position(self._token, skipped + kept.num_rows), self._operation)
+            return encode_position(Position(self._token, skipped + kept.num_rows), operation)
         self._token = page.next_token
         if kept.num_rows == room and self._token is not None:
-            return encode_position(Position(self._token), self._operation)
+            return encode_position(Position(self._token), operation)
         return None
 
 

@@ -54,5 +54,7 @@ def discover(connections: Connections, planned: PlannedScope) -> Discovery:
 def _active_memberships(connections: Connections, planned: PlannedScope) -> Iterator[str]:
     operation = memberships_operation()
     client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
-    for page in Pager(client, operation, Query(ACTIVE, operation.page_maximum)).pages(None):
-        yield from (str(member) for member in page.read().rows.column("id").to_pylist())
+    pager = Pager(client, operation, Query(ACTIVE, operation.page_maximum))
+    for unread in pager.pages(None):
+        for page in pager.read([unread]):
+            yield from (str(member) for member in page.rows.column("id").to_pylist())

@@ -1,6 +1,6 @@
 """The local spool: a listing's pages on disk until they are merged.
 
-One Arrow stream per scope, a batch per page, each with the token of the page that follows it.
+One Arrow stream per scope; a batch holds a page, or several, and the token of what follows it.
 Memory stays bounded whatever the size of the listing, and a listing that was interrupted goes on
 from its last whole page: a torn tail is dropped.
 """
@@ -21,6 +21,7 @@ _FILE = "pages.arrows"
 _COPY = "pages.tmp"
 _NEXT_TOKEN = b"next_token"
 _ODD_VALUES = b"odd_values"
+_PAGE_COUNT = b"page_count"
 _SPOOL = b"joblake_spool"
 
 
@@ -79,7 +80,7 @@ class Spool:
         return self.pages > 0
 
     def append(self, page: Page) -> None:
-        """Add a page."""
+        """Add what follows on what it holds."""
         if self._writer is None:
             raise ValueError("the spool is not open")
         batches = page.rows.combine_chunks().to_batches()
@@ -90,7 +91,8 @@ class Spool:
                 [pa.nulls(0, field.type) for field in self._schema], schema=self._schema
             )
         )
-        metadata = {_ODD_VALUES: str(page.odd_values).encode()}
+        counts = {_ODD_VALUES: page.odd_values, _PAGE_COUNT: page.page_count}
+        metadata = {name: str(count).encode() for name, count in counts.items()}
         if page.next_token is not None:
             metadata[_NEXT_TOKEN] = page.next_token.encode(errors="surrogatepass")
         try:
@@ -100,7 +102,7 @@ class Spool:
             self._writer = None
             raise _refused(self._path, error) from error
         self.rows += batch.num_rows
-        self.pages += 1
+        self.pages += page.page_count
         self.odd_values += page.odd_values
         self.next_token = page.next_token
 
@@ -110,7 +112,7 @@ class Spool:
         self._open(self._path, identity)
 
     def reader(self) -> pa.RecordBatchReader:
-        """All rows in their order, read a page at a time. Closes the spool.
+        """All rows in their order, read a batch at a time. Closes the spool.
 
         The reader raises LakeError at its end when the file did not hold what was written to it.
         """
@@ -181,6 +183,7 @@ class Spool:
                 rows=pa.Table.from_batches([batch]),
                 next_token=None if token is None else token.decode(errors="surrogatepass"),
                 odd_values=int(metadata.get(_ODD_VALUES, b"0")),
+                page_count=int(metadata.get(_PAGE_COUNT, b"1")),
             )
 
     def _checked_batches(self) -> Iterator[pa.RecordBatch]:

@@ -62,6 +62,6 @@ def _first_page(
     connections: Connections, planned: PlannedScope, operation: Operation, query: Query
 ) -> list[dict[str, Any]]:
     client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
-    page = next(Pager(client, operation, query).pages(None))
-    rows: list[dict[str, Any]] = page.read().rows.to_pylist()
-    return rows
+    pager = Pager(client, operation, query)
+    first = next(pager.pages(None))
+    return [row for page in pager.read([first]) for row in page.rows.to_pylist()]
