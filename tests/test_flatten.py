@@ -24,8 +24,6 @@ from joblake.fast import parse_rows
 from joblake.flatten import (
     Page,
     _parse_tolerant,
-    _read_envelope,
-    _token,
     parse_page,
     read_pages,
     receive_page,
@@ -58,9 +56,11 @@ def body_with(member: str, value: str, operation: Operation = CUSTOMIZATION) -> 
 
 def parse_fast(body: bytes, operation: Operation) -> Page | None:
     """The page as the fast door alone has it; None where it leaves the page to the other."""
-    envelope = _read_envelope(body, operation)
-    rows = None if envelope is None else parse_rows([body], operation)
-    return None if rows is None else Page(rows, _token(envelope.token))
+    received = receive_page(body, operation)
+    if isinstance(received.content, Page):
+        return None
+    rows = parse_rows(received.content, operation)
+    return None if rows is None else Page(rows, received.next_token)
 
 
 def only_row(body: bytes, operation: Operation = CUSTOMIZATION) -> dict[str, object]:

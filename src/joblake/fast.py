@@ -1,7 +1,7 @@
-"""The fast door for pages' items: pyarrow parses the bodies against the service model's schema.
+"""The fast door for a page's items: pyarrow parses them against the service model's schema.
 
 It gives up, for the tolerant door, on whatever it refuses or finds beyond the schema. Pure
-functions: bytes in, an Arrow table out.
+functions: JSON in, an Arrow table out.
 """
 
 import json
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,43 +28,28 @@ _CALENDAR = range(
     (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND,
     (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND + 1,
 )
+_ITEM = "item"
+_OPENING, _CLOSING = b'{"item":', b"}\n"
 _ZERO = columns.numbers(np.zeros(1, np.int32))
 # What json.dumps writes as it is, when it need not be ASCII.
 _PLAIN = bytes(byte for byte in range(32, 256) if byte not in b'"\\')
 
 
-def parse_rows(bodies: Sequence[bytes], operation: Operation) -> pa.Table | None:
-    """The rows of pages in the columns of `schema.listed_schema`; None where it gives up.
+def parse_rows(items: Sequence[msgspec.Raw], operation: Operation) -> pa.Table | None:
+    """The items as rows in the columns of `schema.listed_schema`; None where it gives up.
 
-    Each body must be known to be JSON that is not nested deeply: on other things pyarrow crashes.
+    Each item must be known to be a JSON value.
     """
-    tables = (_parse_with(_wire_schema(operation, unit), bodies, operation) for unit in _WIRE_UNITS)
-    return next((rows for rows in tables if rows is not None), None)
-
-
-def _parse_with(
-    schema: pa.Schema, bodies: Sequence[bytes], operation: Operation
-) -> pa.Table | None:
-    lines = b"\n".join(bodies)
-    try:
-        table = pyarrow.json.read_json(
-            pa.BufferReader(lines),
-            parse_options=pyarrow.json.ParseOptions(
-                explicit_schema=schema,
-                unexpected_field_behavior="infer",
-                newlines_in_values=True,
-            ),
-            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-        )
-        # Without this, text that is no UTF-8 would reach the lake.
-        table.validate(full=True)
-    except (pa.ArrowInvalid, UnicodeDecodeError):
+    if not items:
+        return columns.no_rows(listed_schema(operation))
+    # One row for each item; within an object, because a bare null crashes the parser.
+    padded = (_CLOSING + _OPENING).join([b"", *items, b""])
+    lines = pa.py_buffer(padded)[len(_CLOSING) : -len(_OPENING)]
+    tables = (_parse_with(_wire_schema(operation, unit), lines) for unit in _WIRE_UNITS)
+    parsed = next((table for table in tables if table is not None), None)
+    if parsed is None:
         return None
-    items = table.column(operation.result_key)
-    is_whole = table.num_rows == len(bodies) and not items.null_count
-    if not is_whole or items.type != schema.field(operation.result_key).type:
-        return None
-    structs = items.combine_chunks().flatten()
+    structs = parsed.column(_ITEM).combine_chunks()
     if structs.null_count:
         structs = structs.drop_null()
     arrays = [_column_array(structs, column) for column in item_columns(operation)]
@@ -74,14 +60,28 @@ def _parse_with(
     )
 
 
+def _parse_with(schema: pa.Schema, lines: pa.Buffer) -> pa.Table | None:
+    try:
+        table = pyarrow.json.read_json(
+            pa.BufferReader(lines),
+            parse_options=pyarrow.json.ParseOptions(
+                explicit_schema=schema,
+                # Whatever it may infer it parses as deep as it goes, and takes the process along.
+                unexpected_field_behavior="error",
+                newlines_in_values=True,
+            ),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=lines.size + 1),
+        )
+        # Without this, text that is no UTF-8 would reach the lake.
+        table.validate(full=True)
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return None
+    return table
+
+
 @cache
 def _wire_schema(operation: Operation, unit: str) -> pa.Schema:
-    return pa.schema(
-        [
-            pa.field(operation.output_token, pa.string()),
-            pa.field(operation.result_key, pa.list_(_wire_type(operation.item, unit))),
-        ]
-    )
+    return pa.schema([pa.field(_ITEM, _wire_type(operation.item, unit))])
 
 
 def _wire_type(member: Member, unit: str) -> pa.DataType:

@@ -7,23 +7,19 @@ are, so that the next request need not wait for them. Pure functions: bytes in, 
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from joblake import fast, tolerant
 from joblake.errors import DamagedPageError
 from joblake.schema import EXTRA, is_sensitive, item_columns
 from joblake.service_model import Member, Operation
-
-_MAX_DEPTH = 64  # pages of the known shapes nest five deep
-_QUOTE = ord('"')
-_NOT_MARKS = bytes(set(range(256)) - set(b'{}[]"'))
-_DEPTH_STEPS = np.array([(byte in b"{[") - (byte in b"}]") for byte in range(256)], np.int8)
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class UnreadPage:
 
     next_token: str | None
     item_count: int
-    content: bytes | Page
+    content: Sequence[msgspec.Raw] | Page
 
 
 def receive_page(body: bytes, operation: Operation) -> UnreadPage:
@@ -58,16 +54,23 @@ def receive_page(body: bytes, operation: Operation) -> UnreadPage:
     DamagedPageError when the body is not a JSON object with the operation's list of items: such a
     body must never pass for an empty page.
     """
-    envelope = _read_envelope(body, operation)
-    if envelope is not None:
-        return UnreadPage(_token(envelope.token), len(envelope.items), body)
     try:
+        envelope = _envelope_decoder(operation).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         page = _parse_tolerant(body, operation)
-    except RecursionError as error:
-        raise DamagedPageError(
-            f"{operation.name} answered with JSON that is nested too deeply"
-        ) from error
-    return UnreadPage(page.next_token, page.rows.num_rows, page)
+        return UnreadPage(page.next_token, page.rows.num_rows, page)
+    return UnreadPage(_token(envelope.token), len(envelope.items), envelope.items)
+
+
+@cache
+def _envelope_decoder(operation: Operation) -> "msgspec.json.Decoder[Any]":
+    # Raw items are read for their syntax alone.
+    kind = msgspec.defstruct(
+        "Envelope",
+        [("items", list[msgspec.Raw]), ("token", str | None, None)],
+        rename={"items": operation.result_key, "token": operation.output_token},
+    )
+    return msgspec.json.Decoder(kind)
 
 
 def read_pages(
@@ -88,48 +91,13 @@ def parse_page(body: bytes, operation: Operation, *, store_sensitive: bool = Tru
     return page
 
 
-# --- the envelope ----------------------------------------------------------------------------
-
-
-def _read_envelope(body: bytes, operation: Operation) -> Any:
-    """What stands around the items: a `token`. None where the tolerant door must decide."""
-    try:
-        envelope = _envelope_decoder(operation).decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return envelope if _is_shallow(body) else None
-
-
-@cache
-def _envelope_decoder(operation: Operation) -> "msgspec.json.Decoder[Any]":
-    # Raw values are read for their syntax alone.
-    kind = msgspec.defstruct(
-        "Envelope",
-        [("items", list[msgspec.Raw]), ("token", str | None, None)],
-        rename={"items": operation.result_key, "token": operation.output_token},
-    )
-    return msgspec.json.Decoder(kind)
-
-
-def _is_shallow(body: bytes) -> bool:
-    """Whether no value of a JSON text is nested so deeply that pyarrow's parser would crash.
-
-    It recurses without a limit, and takes the whole process with it.
-    """
-    if b"\\" in body:  # what an escape stands for is no bracket, and ends no text
-        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    marks = np.frombuffer(body.translate(None, _NOT_MARKS), np.uint8)
-    is_in_text = np.cumsum(marks == _QUOTE, dtype=np.int32) & 1
-    steps = np.where(is_in_text, 0, _DEPTH_STEPS[marks])
-    return bool(np.cumsum(steps, dtype=np.int32).max() <= _MAX_DEPTH)
-
-
 # --- the doors -------------------------------------------------------------------------------
 
 
 def _read_pages(pages: Sequence[UnreadPage], operation: Operation) -> Iterator[Page]:
-    bodies = [page.content for page in pages if isinstance(page.content, bytes)]
-    rows = fast.parse_rows(bodies, operation) if len(bodies) == len(pages) else None
+    unread = [page.content for page in pages if not isinstance(page.content, Page)]
+    items = list(chain.from_iterable(unread))
+    rows = fast.parse_rows(items, operation) if len(unread) == len(pages) else None
     if rows is not None:
         yield Page(rows, pages[-1].next_token, page_count=len(pages))
         return
@@ -137,27 +105,52 @@ def _read_pages(pages: Sequence[UnreadPage], operation: Operation) -> Iterator[P
         for page in pages:
             yield from _read_pages([page], operation)
         return
-    (content,) = (page.content for page in pages)
-    yield content if isinstance(content, Page) else _parse_tolerant(content, operation)
+    (page,) = pages
+    if isinstance(page.content, Page):
+        yield page.content
+    else:
+        parsed = (_load_json(bytes(item), operation) for item in page.content)
+        yield _flatten_tolerant(parsed, page.next_token, operation)
 
 
 def _parse_tolerant(body: bytes, operation: Operation) -> Page:
-    try:
-        answer = tolerant.load_json(body)
-    except ValueError as error:
-        raise DamagedPageError(
-            f"{operation.name} answered with something that is no JSON"
-        ) from error
+    answer = _load_json(body, operation)
     items = answer.get(operation.result_key) if isinstance(answer, dict) else None
     if not isinstance(items, list):
         raise DamagedPageError(f"{operation.name} answered without a list {operation.result_key!r}")
     token = answer.get(operation.output_token)
     if token is not None and not isinstance(token, str):
         raise DamagedPageError(f"{operation.name} answered with a token that is no text")
-    rows, odd_values = tolerant.flatten_items(
-        (item for item in items if item is not None), operation
-    )
-    return Page(rows, _token(token), odd_values)
+    return _flatten_tolerant(items, _token(token), operation)
+
+
+def _flatten_tolerant(items: Iterable[object], token: str | None, operation: Operation) -> Page:
+    with _shallow(operation):
+        rows, odd_values = tolerant.flatten_items(
+            (item for item in items if item is not None), operation
+        )
+    return Page(rows, token, odd_values)
+
+
+def _load_json(text: bytes, operation: Operation) -> Any:
+    try:
+        with _shallow(operation):
+            return tolerant.load_json(text)
+    except ValueError as error:
+        raise DamagedPageError(
+            f"{operation.name} answered with something that is no JSON"
+        ) from error
+
+
+@contextmanager
+def _shallow(operation: Operation) -> Iterator[None]:
+    """DamagedPageError where JSON is nested more deeply than Python's stack allows."""
+    try:
+        yield
+    except RecursionError as error:
+        raise DamagedPageError(
+            f"{operation.name} answered with JSON that is nested too deeply"
+        ) from error
 
 
 def flatten_extras(

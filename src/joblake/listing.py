@@ -207,7 +207,8 @@ def _list_from(
     """
     intake = _Intake(start, pager, spool, restarted)
     waiting: list[UnreadPage] = []
-    taking: Future[str | None] | None = None
+    before: Future[str | None] | None = None
+    last: Future[str | None] | None = None
     # The rows of pages are read on another core while the next ones are on their way.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as aside:
         asked_at = monotonic()
@@ -216,18 +217,16 @@ def _list_from(
                 waiting.append(page)
                 on_page(page.item_count)
                 if intake.is_enough(waiting, seconds=monotonic() - asked_at):
-                    if taking is not None:
-                        taking.result()
-                    taking, waiting = aside.submit(intake.take, waiting), []
+                    if before is not None:
+                        before.result()
+                    before, last = last, aside.submit(intake.take, waiting, last)
+                    waiting = []
                     # Whoever set a limit wants no request for what may lie beyond it.
-                    if pager.query.max_items is not None and (resume_token := taking.result()):
+                    if pager.query.max_items is not None and (resume_token := last.result()):
                         return resume_token
                 asked_at = monotonic()
         finally:
-            if taking is not None:
-                taking.result()
-            if waiting:
-                intake.take(waiting)
+            intake.take(waiting, last)
     return None
 
 
@@ -252,9 +251,14 @@ class _Intake:
         is_many = rows >= _ROWS_AT_ONCE or len(waiting) >= _PAGES_AT_ONCE
         return is_many or seconds > _QUICK_SECONDS or self._max_items is not None
 
-    def take(self, waiting: Sequence[UnreadPage]) -> str | None:
-        """Spool what waits; the token to go on with where max_items cut the listing."""
-        for page in self._pager.read(waiting):
+    def take(self, waiting: Sequence[UnreadPage], after: Future[str | None] | None) -> str | None:
+        """Spool what waits; the token to go on with where max_items cut the listing.
+
+        `after` is the taking of the pages before: what failed there fails here.
+        """
+        if after is not None:
+            after.result()
+        for page in self._pager.read(waiting) if waiting else ():
             if resume_token := self._keep(page):
                 return resume_token
         return None
