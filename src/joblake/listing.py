@@ -26,8 +26,8 @@ from joblake.spool import Spool, SpoolIdentity
 MAX_RESTARTS = 2
 # Small pages that come quickly are read together, which costs less; a kill loses those that wait.
 _QUICK_SECONDS = 0.02
-_ROWS_AT_ONCE = 1000
-_PAGES_AT_ONCE = 10
+_ROWS_AT_ONCE = 2000
+_PAGES_AT_ONCE = 20
 _PAGE = "JoblakePage"
 # botocore's standard retry mode repeats a request that failed with this code.
 _RETRIED_CODE = "RequestTimeout"
