@@ -199,7 +199,7 @@ def test_what_aws_allows_makes_a_path_of_its_own(table, account, region, members
 
 def test_every_region_of_aws_is_valid():
     """The pattern of regions refuses none that botocore knows, secret partitions included."""
-    from joblake.aws import known_regions  # noqa: PLC0415 - boto3 is of no use to the other tests
+    from joblake.regions import known_regions  # noqa: PLC0415 - boto3 is of no use to the other tests
 
     regions = known_regions()
     assert {"us-east-1", "us-gov-west-1", "cn-north-1", "us-isob-east-1"} <= regions

@@ -19,12 +19,13 @@ from exporting import (
     run_export,
 )
 from faults import OnPage, Switch, members
-from joblake.aws import Credentials, service_regions
+from joblake.aws import Credentials
 from joblake.endpoint import FixedResources, error_answer
 from joblake.endpoint.identity import sts_error_answer
 from joblake.errors import CredentialsError, UsageError
 from joblake.export import export
 from joblake.planning import plan
+from joblake.regions import service_regions
 from joblake.settings import load_settings
 
 OTHER, THIRD = "444455556666", "777788889999"

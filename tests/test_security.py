@@ -30,11 +30,11 @@ from exporting import (
 )
 from faults import RESULT_KEY, TOKEN, Switch
 from joblake import cli
-from joblake.aws import describe
 from joblake.endpoint import Answer, EndpointServer, FixedResources, error_answer, json_answer
 from joblake.errors import CredentialsError, UsageError
 from joblake.lake import Scope
 from joblake.planning import plan
+from joblake.refusals import describe
 from joblake.settings import load_settings
 
 DAY = timedelta(days=1)

@@ -11,71 +11,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import boto3
 import botocore.exceptions as boto_errors
-import botocore.session
 from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials, create_assume_role_refresher
 from botocore.parsers import ResponseParserError
 from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
 
-from joblake.errors import CredentialsError, JoblakeError, UsageError
+from joblake.errors import CredentialsError, UsageError
 from joblake.pace import Pace
-from joblake.service_model import loader_of
+from joblake.refusals import REGION_REFUSED_CODES, describe, error_words, outcome_of
+from joblake.regions import HOME_REGION, core_session, home_of, service_regions
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 STORAGE_ATTEMPTS = 5
 
-HOME_REGION = "us-east-1"
 _THROTTLING = ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter())
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _ROLE_ACCOUNT = re.compile(r"arn:[^:]+:iam::([0-9]{12}):role/")
-_DENIED_CODES = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "InvalidSignatureException",
-        "MissingAuthenticationToken",
-        "NotAuthorized",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnauthorizedOperation",
-    }
-)
-# Of a region that is not opted in, or of credentials that are no longer good: STS knows.
-_REGION_REFUSED_CODES = frozenset(
-    {
-        "AuthFailure",
-        "InvalidClientTokenId",
-        "OptInRequired",
-        "RegionDisabledException",
-        "UnrecognizedClientException",
-    }
-)
-_WITHOUT_CREDENTIALS = (
-    boto_errors.CredentialRetrievalError,
-    boto_errors.LoginError,
-    boto_errors.NoCredentialsError,
-    boto_errors.PartialCredentialsError,
-    boto_errors.SSOError,  # nobody has signed in, or too long ago
-    boto_errors.TokenRetrievalError,
-)
-_UNREACHABLE = (boto_errors.EndpointConnectionError, boto_errors.ConnectTimeoutError)
-_MESSAGE_LENGTH = 300
-_SECRETS = (
-    # The query of a URL holds page tokens and, when presigned, signatures.
-    (re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']*"), r"\1?…"),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}\b"), "…"),
-    # Page tokens, session tokens, signatures: long runs of their alphabet.
-    (re.compile(r"[A-Za-z0-9+/=_-]{60,}"), "…"),
-)
 
 
 @dataclass(frozen=True)
@@ -220,6 +177,16 @@ class Connections:
             return False
         return True
 
+    def outcome_of(
+        self, error: Exception, service: str, region_name: str, credentials: Credentials
+    ) -> str:
+        """What becomes of a scope whose listing failed before its first page."""
+        return outcome_of(
+            error,
+            is_offered=lambda: region_name in service_regions(service),
+            are_accepted=lambda: self.are_accepted(credentials),
+        )
+
     def client(self, service: str, region_name: str, credentials: Credentials = DEFAULT) -> Any:
         """A client of its own for one scope: its event handlers touch no other.
 
@@ -257,11 +224,7 @@ class Connections:
         """
         session = self._configuration(credentials)
         region = str(session.region_name or self._fallback_region)
-        try:
-            home = _home_regions().get(session.get_partition_for_region(region), region)
-        except boto_errors.UnknownRegionError:
-            home = region
-        return list(dict.fromkeys((region, home)))
+        return list(dict.fromkeys((region, home_of(region))))
 
     def _session(self, credentials: Credentials) -> boto3.Session:
         with self._lock:
@@ -284,7 +247,7 @@ class Connections:
 
     def _base_session(self, credentials: Credentials) -> boto3.Session:
         try:
-            core = _core_session(credentials.profile)
+            core = core_session(credentials.profile)
             if core.get_config_variable("region") is None:
                 # boto3 reads AWS_DEFAULT_REGION alone, unlike every other AWS SDK.
                 core.set_config_variable("region", os.environ.get("AWS_REGION"))
@@ -304,7 +267,7 @@ class Connections:
             create_assume_role_refresher(self.client("sts", region, credentials.base), wanted)
             for region in self._sts_regions(credentials)
         ]
-        core = _core_session(credentials.profile)
+        core = core_session(credentials.profile)
         core._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 - botocore has no other door
             method="assume-role", refresh_using=partial(_without_quotation, refreshers)
         )
@@ -327,7 +290,7 @@ def _first_accepted(attempts: Sequence[Callable[[], Any]]) -> Any:
         try:
             return attempt()
         except boto_errors.ClientError as error:
-            if error_words(error)[0] not in _REGION_REFUSED_CODES:
+            if error_words(error)[0] not in REGION_REFUSED_CODES:
                 raise
     return attempts[-1]()
 
@@ -338,7 +301,7 @@ def storage_client(*, connections: int) -> Any:
     Endpoint, region, profile and credentials are boto3's own, and are refreshed as boto3 does.
     CredentialsError where the AWS configuration is broken.
     """
-    core = _core_session()
+    core = core_session()
     region_name = core.get_config_variable("region") or os.environ.get("AWS_REGION")
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -356,17 +319,6 @@ def storage_client(*, connections: int) -> Any:
         raise CredentialsError(f"AWS configuration of S3: {describe(error)}") from error
 
 
-def _core_session(profile: str | None = None) -> botocore.session.Session:
-    """A session of its own over the data files that every session of the process shares."""
-    core = botocore.session.Session(profile=profile)
-    try:
-        data_path = core.get_config_variable("data_path")
-    except boto_errors.BotoCoreError as error:  # a profile that does not exist, a broken file
-        raise CredentialsError(f"AWS configuration: {describe(error)}") from error
-    core.register_component("data_loader", loader_of(data_path))
-    return core
-
-
 def _without_quotation(refreshers: Sequence[Callable[[], Any]]) -> Any:
     """Assume a role; botocore logs what fails here, and some errors quote the whole answer."""
     try:
@@ -375,98 +327,3 @@ def _without_quotation(refreshers: Sequence[Callable[[], Any]]) -> Any:
         raise boto_errors.CredentialRetrievalError(
             provider="assume-role", error_msg=describe(error)
         ) from None
-
-
-@cache
-def _geography() -> botocore.session.Session:
-    """A session that is only asked what regions and partitions there are."""
-    return _core_session()
-
-
-@cache
-def known_regions() -> frozenset[str]:
-    """Every region of every partition that botocore knows."""
-    # STS also has a global pseudo-region.
-    return frozenset(r for r in service_regions("sts") if r.rsplit("-", 1)[-1].isdigit())
-
-
-@cache
-def service_regions(service: str) -> frozenset[str]:
-    """Every region of every partition where botocore knows the service."""
-    session = _geography()
-    # botocore lists no region for Clean Rooms ML; it is offered where Clean Rooms is.
-    service = "cleanrooms" if service == "cleanroomsml" else service
-    return frozenset(
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions(service, partition)
-    )
-
-
-def partition_of(region_name: str) -> str:
-    """The partition of a region, which stands in the ARNs of what lies there."""
-    return str(_geography().get_partition_for_region(region_name))
-
-
-@cache
-def _home_regions() -> dict[str, str]:
-    """The region of each partition that is there without being opted in."""
-    data = _geography().get_component("data_loader").load_data("partitions")
-    return {
-        partition["id"]: partition["outputs"]["implicitGlobalRegion"]
-        for partition in data["partitions"]
-    }
-
-
-def outcome_of(
-    error: Exception, *, service: str, region_name: str, are_accepted: Callable[[], bool]
-) -> str:
-    """The outcome of a scope that failed before its first page: denied, unsupported or failed.
-
-    `are_accepted` asks whether the credentials are still good: regions that are not opted in
-    refuse good ones with the words that are meant for bad ones.
-    """
-    if isinstance(error, boto_errors.ClientError):
-        code, message = error_words(error)
-        if code in _REGION_REFUSED_CODES:
-            return "unsupported" if are_accepted() else "denied"
-        if code in _DENIED_CODES:
-            return "denied"
-        unknown = "UnknownOperation" in code or message.startswith("Unknown operation")
-        return "unsupported" if unknown else "failed"
-    if isinstance(error, (*_WITHOUT_CREDENTIALS, CredentialsError)):
-        return "denied"
-    if isinstance(error, _UNREACHABLE) and region_name not in service_regions(service):
-        return "unsupported"
-    return "failed"
-
-
-def error_words(error: boto_errors.ClientError) -> tuple[str, str]:
-    """The code and the message of a service's error, whatever JSON the service put there."""
-    details = error.response.get("Error") or {}
-    return str(details.get("Code") or "Error"), str(details.get("Message") or "")
-
-
-def describe(error: BaseException, *, hidden: str | None = None) -> str:
-    """An error in one printable line, without credentials, tokens or the queries of URLs.
-
-    `hidden` is a text that the service may have quoted: the page token of the request.
-    """
-    if isinstance(error, JoblakeError):
-        return str(error)
-    if isinstance(error, boto_errors.ClientError):
-        text = ": ".join(error_words(error))
-    elif isinstance(error, ResponseParserError):
-        # Its own text quotes the answer, which of AssumeRole is a secret key.
-        text = f"{type(error).__name__}: the answer does not follow the service's protocol"
-    elif isinstance(error, boto_errors.BotoCoreError):
-        text = str(error)
-    else:
-        text = f"{type(error).__name__}: {error}"
-    if hidden:
-        text = text.replace(hidden, "…")
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    text = " ".join(text.split())
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text[:_MESSAGE_LENGTH]

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import chain
 from threading import Lock
 from typing import Any
 
-from joblake.aws import Connections, describe, outcome_of
+from joblake.aws import Connections
 from joblake.catalog import source_named
 from joblake.difference import Listed
 from joblake.errors import JoblakeError, LakeError
@@ -32,6 +31,7 @@ from joblake.planning import (
     query_of,
     utc_now,
 )
+from joblake.refusals import describe
 from joblake.schema import listed_schema
 from joblake.settings import lake_of
 from joblake.spool import Spool
@@ -282,12 +282,7 @@ class _ScopeExport:
         except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
             requests, token = (0, None) if pager is None else (pager.requests, pager.token)
             listing = Listing(self._spool.pages, requests, self._spool.odd_values)
-            outcome = outcome_of(
-                error,
-                service=operation.client,
-                region_name=region_name,
-                are_accepted=partial(connections.are_accepted, credentials),
-            )
+            outcome = connections.outcome_of(error, operation.client, region_name, credentials)
             text = describe(error, hidden=token)
             return listing, "partial" if listing.pages else outcome, text
         return listing, "filtered" if self._filters() else "complete", None

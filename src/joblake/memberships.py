@@ -5,13 +5,13 @@ The export does so, not the plan: whoever tries a scope again looks for its memb
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
-from joblake.aws import Connections, describe, outcome_of
+from joblake.aws import Connections
 from joblake.catalog import memberships_operation
 from joblake.errors import UsageError
 from joblake.listing import Pager, Query
 from joblake.planning import PlannedScope
+from joblake.refusals import describe
 from joblake.service_model import ParameterValue
 
 ACTIVE: Mapping[str, ParameterValue] = {"status": "ACTIVE"}
@@ -38,12 +38,8 @@ def discover(connections: Connections, planned: PlannedScope) -> Discovery:
             except UsageError as error:
                 refusals.append(str(error))
     except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-        outcome = outcome_of(
-            error,
-            service=memberships_operation().client,
-            region_name=planned.scope.region_name,
-            are_accepted=partial(connections.are_accepted, planned.credentials),
-        )
+        service, region_name = memberships_operation().client, planned.scope.region_name
+        outcome = connections.outcome_of(error, service, region_name, planned.credentials)
         return Discovery(tuple(members), outcome, describe(error))
     if refusals:
         more = f" (and {len(refusals) - 1} more)" if refusals[1:] else ""

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
-from joblake.aws import DEFAULT, HOME_REGION, Connections, Credentials, Politeness, known_regions
+from joblake.aws import DEFAULT, Connections, Credentials, Politeness
 from joblake.catalog import Source, source_named
 from joblake.errors import CredentialsError, UsageError
 from joblake.lake import Scope
 from joblake.listing import Position, Query, decode_position
+from joblake.regions import HOME_REGION, known_regions
 from joblake.service_model import convert_parameter
 from joblake.settings import Account, Settings, account_of_role, lake_of
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from joblake.aws import DEFAULT, HOME_REGION, Credentials, known_regions, partition_of
+from joblake.aws import DEFAULT, Credentials
 from joblake.catalog import memberships_operation, source_named
 from joblake.errors import UsageError
 from joblake.lake import S3_SCHEME
 from joblake.planning import ALL_REGIONS, checked_tables, credentials_of, given_memberships
+from joblake.regions import HOME_REGION, known_regions, partition_of
 from joblake.settings import Account, Settings
 
 VERSION = "2012-10-17"

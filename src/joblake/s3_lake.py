@@ -20,9 +20,10 @@ from typing import Any
 import botocore.exceptions as boto_errors
 from botocore.handlers import VALID_BUCKET, VALID_S3_ARN
 
-from joblake.aws import describe, error_words, storage_client
+from joblake.aws import storage_client
 from joblake.errors import JoblakeError, LakeError, RaceLostError, UsageError
 from joblake.lake import S3_SCHEME, Lake, Scope, lake_errors
+from joblake.refusals import describe, error_words
 
 DOWNLOADS_AT_ONCE = 16
 KEEP_COPIES_SECONDS = 7 * 86_400

@@ -1,14 +1,14 @@
 """Whether a planned scope can be listed: one page of one item, asked for as an export would."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from joblake.aws import Connections, describe, outcome_of
+from joblake.aws import Connections
 from joblake.catalog import memberships_operation, source_named
 from joblake.listing import Pager, Position, Query
 from joblake.memberships import ACTIVE
 from joblake.planning import MEMBERSHIP_PARAMETER, PlannedScope, query_of
+from joblake.refusals import describe
 from joblake.service_model import Operation
 from joblake.settings import Settings
 
@@ -48,11 +48,8 @@ def try_listing(settings: Settings, connections: Connections, planned: PlannedSc
             query = replace(query, parameters=wanted)
         _first_page(connections, planned, operation, query)
     except Exception as error:  # noqa: BLE001 - the edge: an error becomes the outcome
-        outcome = outcome_of(
-            error,
-            service=operation.client,
-            region_name=planned.scope.region_name,
-            are_accepted=partial(connections.are_accepted, planned.credentials),
+        outcome = connections.outcome_of(
+            error, operation.client, planned.scope.region_name, planned.credentials
         )
         return Trial(planned, operation.action, outcome, describe(error))
     return Trial(planned, operation.action, "complete", detail)

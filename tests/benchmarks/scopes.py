@@ -24,10 +24,10 @@ from measuring import environment, run_measured
 from resources import MEMBERSHIP
 from serving import render, render_memberships, serving
 
-from joblake.aws import service_regions
 from joblake.catalog import SOURCES
 from joblake.export import export_scope
 from joblake.planning import plan
+from joblake.regions import service_regions
 from joblake.settings import load_settings
 
 _ROW = "| {:>7} | {:<15} | {:>8} | {:>11} | {:>11} | {:>9} |"

@@ -1,0 +1,71 @@
+"""What partitions and regions there are, by botocore's own data."""
+
+from functools import cache
+
+import botocore.exceptions as boto_errors
+import botocore.session
+
+from joblake.errors import CredentialsError
+from joblake.refusals import describe
+from joblake.service_model import loader_of
+
+HOME_REGION = "us-east-1"
+
+
+def core_session(profile: str | None = None) -> botocore.session.Session:
+    """A session of its own over the data files that every session of the process shares."""
+    core = botocore.session.Session(profile=profile)
+    try:
+        data_path = core.get_config_variable("data_path")
+    except boto_errors.BotoCoreError as error:  # a profile that does not exist, a broken file
+        raise CredentialsError(f"AWS configuration: {describe(error)}") from error
+    core.register_component("data_loader", loader_of(data_path))
+    return core
+
+
+@cache
+def _geography() -> botocore.session.Session:
+    """A session that is only asked what regions and partitions there are."""
+    return core_session()
+
+
+@cache
+def known_regions() -> frozenset[str]:
+    """Every region of every partition that botocore knows."""
+    # STS also has a global pseudo-region.
+    return frozenset(r for r in service_regions("sts") if r.rsplit("-", 1)[-1].isdigit())
+
+
+@cache
+def service_regions(service: str) -> frozenset[str]:
+    """Every region of every partition where botocore knows the service."""
+    session = _geography()
+    # botocore lists no region for Clean Rooms ML; it is offered where Clean Rooms is.
+    service = "cleanrooms" if service == "cleanroomsml" else service
+    return frozenset(
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions(service, partition)
+    )
+
+
+def partition_of(region_name: str) -> str:
+    """The partition of a region, which stands in the ARNs of what lies there."""
+    return str(_geography().get_partition_for_region(region_name))
+
+
+def home_of(region_name: str) -> str:
+    """The region of the same partition that is there without being opted in."""
+    try:
+        return _home_regions().get(partition_of(region_name), region_name)
+    except boto_errors.UnknownRegionError:
+        return region_name
+
+
+@cache
+def _home_regions() -> dict[str, str]:
+    data = _geography().get_component("data_loader").load_data("partitions")
+    return {
+        partition["id"]: partition["outputs"]["implicitGlobalRegion"]
+        for partition in data["partitions"]
+    }
