@@ -40,9 +40,9 @@ from joblake.endpoint import FixedResources
 from joblake.errors import LakeError, RaceLostError, UnreadableFileError, UsageError
 from joblake.export import export
 from joblake.lake import Scope
-from joblake.merge import commit_listing
 from joblake.planning import plan
 from joblake.publish import MARTS, publish
+from joblake.records import commit_listing
 from joblake.s3_lake import KEEP_COPIES_SECONDS
 from joblake.settings import lake_at, load_settings
 from joblake.views import read_views

@@ -10,22 +10,20 @@ in this order: `spool` and `typed` (Arrow), `listed`, `observed`, `stored`, `old
 `remembered`, `known`, `shown`, `missed`, `news`.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from joblake.catalog import Source
 from joblake.lake import Scope
-from joblake.schema import EXTRA, column_of, item_columns, listed_schema
+from joblake.quoting import identifier, literal, patterns
+from joblake.schema import EPOCH, EXTRA, MICROSECOND, column_of, item_columns, listed_schema
 
 POSITION = "listed_position"
 CHANGED, ADDED = 1, 2
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -59,12 +57,12 @@ class Listed:
 def listed_sql(listed: Listed) -> str:
     """The listing's rows, narrow."""
     source = listed.source
-    modified = "null" if source.modified is None else _name(column_of(source, source.modified))
+    modified = "null" if source.modified is None else identifier(column_of(source, source.modified))
     return f"""
         select
             {POSITION},
             {_identity(source)} as identity,
-            {_state(map(_name, listed.names))} as state,
+            {_state(map(identifier, listed.names))} as state,
             {modified} as modified_at
         from spool
     """
@@ -130,14 +128,14 @@ LEARNT_SQL = "select * replace (stored_identity::uhugeint as stored_identity) fr
 def remembered_sql(listed: Listed, *, has_learnt: bool) -> str:
     """Observations as today's model and settings would store them."""
     members = _members(listed)
-    columns = ", ".join(f"{member} as {_name(name)}" for name, member in members.items())
+    columns = ", ".join(f"{member} as {identifier(name)}" for name, member in members.items())
     if not has_learnt:
         return f"select stored_identity, observed_at, change, {columns} from observed"
     learnt = ", ".join(
         f"if(learnt.stored_identity is null, observed.extra, learnt.extra) as {name}"
         if name == EXTRA
-        else f"coalesce(observed.{_name(name)}, learnt.{_name(name)}) as {_name(name)}"
-        for name in members
+        else f"coalesce(observed.{quoted}, learnt.{quoted}) as {quoted}"
+        for name, quoted in zip(members, map(identifier, members), strict=True)
     )
     return f"""
         select stored_identity, observed_at, change, {columns}
@@ -161,7 +159,7 @@ def known_sql(listed: Listed, *, has_learnt: bool) -> str:
                 {_identity(listed.source)} as identity,
                 stored_identity,
                 observed_at,
-                {_state(map(_name, listed.names))} as state,
+                {_state(map(identifier, listed.names))} as state,
                 true as is_alive
             from remembered semi join older
                 on stored_identity = older.identity and remembered.observed_at = older.observed_at
@@ -208,7 +206,7 @@ def partition_sql(
 ) -> str:
     """The month's rows with the new ones; columns of a newer SDK are kept."""
     stored = f"union all by name select * from {_parquet(month)}" if month else ""
-    names = ", ".join(map(_name, listed.names))
+    names = ", ".join(map(identifier, listed.names))
     sql = f"""
         select * from typed {stored}
         union all by name
@@ -225,11 +223,6 @@ def partition_sql(
                 and remembered.observed_at = missed.observed_at
                 and (missed.is_confirmed or {not is_held})
     """
-
-
-def literal(text: str) -> str:
-    """The text as SQL has it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _head(listed: Listed, change: str) -> str:
@@ -258,10 +251,10 @@ def _identity(source: Source) -> str:
     """
     names = set(listed_schema(source.operation).names) - _sensitive(source)
     pairs = ", ".join(
-        f"{{name: {literal(name)}, content: {_name(name)}::varchar}}" for name in sorted(names)
+        f"{{name: {literal(name)}, content: {identifier(name)}::varchar}}" for name in sorted(names)
     )
     content = f"list_filter([{pairs}], lambda pair: pair.content is not null)"
-    key = f"nullif({_name(column_of(source, source.key))}, '')"
+    key = f"nullif({identifier(column_of(source, source.key))}, '')"
     return f"md5_number(coalesce({key}, to_json({content})::varchar))"
 
 
@@ -269,7 +262,7 @@ def _members(listed: Listed) -> dict[str, str]:
     """The columns of a listed row, each as the settings would have it stored."""
     sensitive = set() if listed.store_sensitive else _sensitive(listed.source)
     return {
-        name: f"if(false, {_name(name)}, null)" if name in sensitive else _name(name)
+        name: f"if(false, {identifier(name)}, null)" if name in sensitive else identifier(name)
         for name in listed.names
     }
 
@@ -283,14 +276,8 @@ def _state(members: Iterable[str]) -> str:
 
 
 def _parquet(files: Sequence[Path]) -> str:
-    # DuckDB takes every path for a pattern.
-    paths = ", ".join(literal(re.sub(r"([*?\[])", r"[\1]", str(file))) for file in files)
-    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+    return f"read_parquet({patterns(files)}, union_by_name = true, hive_partitioning = false)"
 
 
 def _instant(instant: datetime) -> str:
     return f"make_timestamptz({(instant - EPOCH) // MICROSECOND})"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -21,7 +21,7 @@ from joblake.incremental import narrowing
 from joblake.lake import Lake, Scope
 from joblake.listing import Listing, Pager, Position, Query, run_listing
 from joblake.memberships import Discovery, discover
-from joblake.merge import Merged, ScopePast, commit_listing, merge, scope_past
+from joblake.merge import Merged, merge
 from joblake.planning import (
     MEMBERSHIP_PARAMETER,
     Clock,
@@ -31,6 +31,7 @@ from joblake.planning import (
     query_of,
     utc_now,
 )
+from joblake.records import ScopePast, commit_listing, scope_past
 from joblake.refusals import describe
 from joblake.schema import listed_schema
 from joblake.settings import lake_of
@@ -217,7 +218,7 @@ class _ScopeExport:
             return self._committed(started_at, _NO_LISTING, _NOTHING, outcome, error)
         try:
             # Before the first request: what cannot be merged need not be listed.
-            past = scope_past(self._lake, self._scope)
+            past = scope_past(self._lake, self._scope, self._lake.scope_files(self._scope))
         except LakeError as refusal:
             return self._committed(started_at, _NO_LISTING, _NOTHING, "failed", describe(refusal))
         self._query = self._narrowed()

@@ -6,7 +6,7 @@ functions: JSON in, an Arrow table out.
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 
 import msgspec
@@ -16,17 +16,15 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from joblake import columns
-from joblake.schema import Column, item_columns, listed_schema
+from joblake.schema import EPOCH, MICROSECOND, Column, item_columns, listed_schema
 from joblake.service_model import Member, Operation
 from joblake.tolerant import canonical_json
 
 # Services print up to nine fractional digits, mostly three; microseconds refuse more than six.
 _WIRE_UNITS = ("us", "ns")
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CALENDAR = range(
-    (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND,
-    (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND + 1,
+    (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND,
+    (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND + 1,
 )
 _ITEM = "item"
 _OPENING, _CLOSING = b'{"item":', b"}\n"

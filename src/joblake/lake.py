@@ -345,10 +345,17 @@ class Lake:
             raise self.unreadable(file, reason)
 
     def unreadable(self, file: Path, reason: str) -> UnreadableFileError:
-        """The error of a file that cannot be read, and the way out."""
+        """The error of a file that is none of ours, and the way out."""
+        return self._unreadable(file, f"is not a readable Parquet file of joblake ({reason})")
+
+    def damaged(self, file: Path, reason: object) -> UnreadableFileError:
+        """The error of a file whose pages cannot be read, and the way out."""
+        return self._unreadable(file, f"is damaged ({reason})")
+
+    def _unreadable(self, file: Path, what: str) -> UnreadableFileError:
         return UnreadableFileError(
-            f"{self.name_of(file)} is not a readable Parquet file of joblake ({reason}); "
-            "restore it from a backup or move it out of the lake, then run again"
+            f"{self.name_of(file)} {what}; restore it from a backup or move it out of the lake, "
+            "then run again"
         )
 
 

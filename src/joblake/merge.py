@@ -5,45 +5,36 @@ how that is known. Rows stream from the spool and from the month's file into a n
 replaces the month's file in one step: no row waits in memory.
 """
 
-import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 # Its classes stand quoted in the annotations below: Prefect keeps these functions beyond the end of
 # the interpreter, and DuckDB's binding reports as leaked whatever evaluated annotations then hold.
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json
 import pyarrow.parquet as pq
 
 from joblake import columns, difference
-from joblake.catalog import source_named
 from joblake.difference import Listed
-from joblake.errors import LakeError, RaceLostError, UnreadableFileError
+from joblake.errors import LakeError
 from joblake.flatten import flatten_extras
 from joblake.lake import Lake, Scope, month_of
-from joblake.schema import LISTING_SCHEMA, observation_schema
+from joblake.quoting import literal
+from joblake.records import scope_past, until_won
+from joblake.schema import observation_schema
 
 HOLD_ABOVE = 20
 """A scope of at most this many resources may vanish at once without being held."""
-MERGES = 10
-"""How often a merge is done again at most, because another machine wrote the scope meanwhile."""
-_TICK = timedelta(microseconds=1)
 # Each thread holds one group: six times as many rows take six times the memory and more bytes.
 _ROWS_IN_GROUP = 20_480
 # A merge is one of several at once.
 _THREADS = 2
 _OPERATOR_MEMORY = "64MB"
-_SUMMED = ("added", "changed", "vanished", "requests")
-_Result = TypeVar("_Result")
-_WAY_OUT = "; restore it from a backup or move it out of the lake, then run again"
 
 
 @dataclass(frozen=True)
@@ -64,22 +55,12 @@ def merge(lake: Lake, listed: Listed) -> Merged:
     when the lake refuses, UnreadableFileError when one of the scope's files is damaged or foreign;
     either way the lake is as it was.
     """
-    return _until_won(lambda: _merge(lake, listed))
-
-
-def _until_won(work: Callable[[], _Result]) -> _Result:
-    """Do it again, from what the lake then has, as long as another machine is faster."""
-    for _ in range(MERGES - 1):
-        try:
-            return work()
-        except RaceLostError:
-            continue
-    return work()
+    return until_won(lambda: _merge(lake, listed))
 
 
 def _merge(lake: Lake, listed: Listed) -> Merged:
     known_files = lake.scope_files(listed.scope)
-    past = _scope_past(lake, listed.scope, known_files)
+    past = scope_past(lake, listed.scope, known_files)
     listed = replace(listed, observed_at=past.next_instant(listed.observed_at))
     target = lake.partition(listed.scope, month_of(listed.observed_at))
     month = [file for file in known_files if lake.place_of(file) == target]
@@ -225,103 +206,9 @@ def _verdict(connection: "duckdb.DuckDBPyConnection", mass_vanish_share: float) 
     return Merged(shown, added, news - added, gone)
 
 
-def commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
-    """Put a row of `schema.LISTING_SCHEMA` on record. Call with the scope locked.
-
-    A run that tries a scope again has one row all the same: that of the last try, from the start
-    of the first one, with the changes and requests of all.
-    """
-    _until_won(lambda: _commit_listing(lake, scope, row))
-
-
-def _commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:
-    target = lake.listing_partition(scope, month_of(row["started_at"]))
-    stored = columns.no_rows(LISTING_SCHEMA)
-    files = {lake.place_of(file): file for file in lake.scope_listing_files(scope)}
-    # The first try may lie in the month before.
-    for place in sorted({*list(files)[-2:], target}.intersection(files)):
-        lake.require_readable([files[place]], LISTING_SCHEMA)
-        listings = _read_listings(lake, files[place])
-        is_earlier_try = pc.equal(listings.column("run_id"), columns.text(row["run_id"]))
-        if place == target or pc.any(is_earlier_try).as_py():
-            target, stored = place, listings.filter(pc.invert(is_earlier_try))
-            for earlier in listings.filter(is_earlier_try).to_pylist():
-                if earlier["ended_at"] == row["ended_at"]:
-                    return  # this very try, whose answer was lost
-                added = {name: earlier[name] + row[name] for name in _SUMMED}
-                row = row | added | {"started_at": earlier["started_at"]}
-            break
-    with lake.replacing(target) as temporary:
-        rows = pa.concat_tables([stored, _listing(row)], promote_options="default")
-        pq.write_table(rows, temporary)
-
-
-def _listing(row: dict[str, Any]) -> pa.Table:
-    """The row of a listing as Arrow; by way of JSON, because any other imports pandas."""
-    body = json.dumps(row, default=datetime.isoformat).encode()
-    options = pyarrow.json.ParseOptions(
-        explicit_schema=LISTING_SCHEMA, unexpected_field_behavior="error"
-    )
-    return pyarrow.json.read_json(pa.BufferReader(body), parse_options=options)
-
-
-@dataclass(frozen=True)
-class ScopePast:
-    """What the lake already says of a scope."""
-
-    last_observed_at: datetime | None
-
-    def next_instant(self, observed_at: datetime) -> datetime:
-        """`observed_at`, or just after the newest observation: time never runs backwards."""
-        if self.last_observed_at is None or observed_at > self.last_observed_at:
-            return observed_at
-        return self.last_observed_at + _TICK
-
-
-def scope_past(lake: Lake, scope: Scope) -> ScopePast:
-    """Read what earlier listings left. Call with the scope locked."""
-    return _scope_past(lake, scope, lake.scope_files(scope))
-
-
-def _scope_past(lake: Lake, scope: Scope, files: Sequence[Path]) -> ScopePast:
-    lake.require_readable(files, observation_schema(source_named(scope.table)))
-    # What cannot be put on record must not be merged either.
-    lake.require_readable(lake.scope_listing_files(scope), LISTING_SCHEMA)
-    instants = (instant for file in files for instant in _newest_instants(lake, file))
-    return ScopePast(max((instant for instant in instants if instant is not None), default=None))
-
-
-def _newest_instants(lake: Lake, file: Path) -> Iterator[datetime | None]:
-    """The newest `observed_at` of each batch of a file's rows."""
-    with _readable(lake, file):
-        for batch in pq.ParquetFile(file).iter_batches(columns=["observed_at"]):
-            microseconds = pc.max(batch.column(0).cast(pa.int64())).as_py()
-            yield (
-                None
-                if microseconds is None
-                else difference.EPOCH + timedelta(microseconds=microseconds)
-            )
-
-
-def _read_listings(lake: Lake, file: Path) -> pa.Table:
-    # ParquetFile, because read_table would add the folder's Hive keys as columns.
-    with _readable(lake, file):
-        return pq.ParquetFile(file).read()
-
-
-@contextmanager
-def _readable(lake: Lake, file: Path) -> Iterator[None]:
-    """UnreadableFileError where the file is damaged."""
-    try:
-        yield
-    except (pa.ArrowInvalid, OSError) as error:
-        name = lake.name_of(file)
-        raise UnreadableFileError(f"{name} is damaged ({error}){_WAY_OUT}") from error
-
-
 def _copy(connection: "duckdb.DuckDBPyConnection", sql: str, path: Path) -> None:
     connection.execute(
-        f"copy ({sql}) to {difference.literal(str(path))} (format parquet, compression zstd, "
+        f"copy ({sql}) to {literal(str(path))} (format parquet, compression zstd, "
         f"row_group_size {_ROWS_IN_GROUP}, use_tmp_file false)"
     )
 
@@ -357,8 +244,7 @@ def _connection(
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         if damaged := [file for file in files if _is_damaged(file)]:
-            name = lake.name_of(damaged[0])
-            raise UnreadableFileError(f"{name} is damaged ({reason}){_WAY_OUT}") from error
+            raise lake.damaged(damaged[0], reason) from error
         raise LakeError(f"DuckDB could not merge: {reason}; check the lake's disk") from error
     finally:
         connection.close()

@@ -7,6 +7,7 @@ because the lake holds scalars only (string, int64, double, bool, timestamp[us, 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import pyarrow as pa
@@ -14,6 +15,8 @@ import pyarrow as pa
 from joblake.catalog import Source
 from joblake.service_model import Member, Operation, column_name
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 EXTRA = "extra"
 

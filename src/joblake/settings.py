@@ -11,9 +11,8 @@ mistake is named by the place and the key where it stands.
 
 import os
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -30,6 +29,7 @@ from pydantic import (
 from joblake.catalog import SOURCES, source_named
 from joblake.errors import UsageError
 from joblake.lake import DEFAULT_LAKE, DEFAULT_WORK_FOLDER, S3_SCHEME, Lake
+from joblake.places import CONFIG_VARIABLE, PREFIX, Place, merged, read_toml, variables
 from joblake.words import (
     as_accounts,
     as_filters,
@@ -40,8 +40,6 @@ from joblake.words import (
 )
 
 CONFIG_FILE = "joblake.toml"
-_PREFIX = "JOBLAKE_"
-_CONFIG_VARIABLE = f"{_PREFIX}CONFIG"
 _GIVEN_LENGTH = 200
 # pydantic speaks of Python's types, a file has none.
 _EXPECTED = {
@@ -51,8 +49,6 @@ _EXPECTED = {
     "model_type": "expected a table",
 }
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/\S+")
-_ACCOUNTS = frozenset({"account", "role_arn"})
-"""The settings that say which accounts are listed: each stands in place of both."""
 
 
 def account_of_role(role_arn: str) -> str:
@@ -245,71 +241,29 @@ def lake_at(
     return S3Lake.of(str(location), file_mode=file_mode, work_folder=Path(work_folder))
 
 
-@dataclass(frozen=True)
-class _Place:
-    """One place that tells settings: its kind of thing, and how such a thing is named there."""
-
-    values: Mapping[str, Any]
-    kind: str
-    spelled: Callable[[str], str]
-    prefix: str = ""
-
-    def named(self, path: Sequence[str]) -> str:
-        """A key, and which part of its value: `joblake.toml: account.2.role_arn`."""
-        key, rest = self.prefix + self.spelled(path[0]), ".".join(path[1:])
-        return key + ("." if self.kind == "key" else " ") + rest if rest else key
-
-    def tells(self, path: Sequence[str]) -> bool:
-        """Whether a key stands here."""
-        values: Any = self.values
-        for key in path:
-            if not isinstance(values, Mapping) or key not in values:
-                return False
-            values = values[key]
-        return True
-
-
 def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
     """The settings of a run from given options, the environment and a TOML file.
 
     Without `config`, joblake.toml of the working directory is read where it exists. Options that
     are None or empty count as not given. UsageError names the place and the key that are wrong.
     """
-    config = config or os.environ.get(_CONFIG_VARIABLE)
+    config = config or os.environ.get(CONFIG_VARIABLE)
     path = Path(config) if config is not None else Path(CONFIG_FILE)
-    toml = _read_toml(path) if config is not None or path.exists() else {}
+    toml = read_toml(path) if config is not None or path.exists() else {}
     given = {name: value for name, value in options.items() if value not in (None, (), [])}
     places = [
-        _Place(given, "option", lambda key: "--" + key.replace("_", "-")),
-        _Place(_variables(), "variable", lambda key: _PREFIX + key.upper()),
-        _Place(toml, "key", str, prefix=f"{path}: "),
+        Place(given, "option", lambda key: "--" + key.replace("_", "-")),
+        Place(variables(), "variable", lambda key: PREFIX + key.upper()),
+        Place(toml, "key", str, prefix=f"{path}: "),
     ]
     places = [_structured(place) for place in places]
     try:
-        return Settings.model_validate(_merged(places))
+        return Settings.model_validate(merged(places))
     except ValidationError as error:
         raise UsageError(_first_problem(error, places)) from None
 
 
-def _variables() -> dict[str, str]:
-    return {
-        name.removeprefix(_PREFIX).lower(): value
-        for name, value in os.environ.items()
-        if name.startswith(_PREFIX) and name != _CONFIG_VARIABLE
-    }
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise UsageError(f"cannot read {path}: {reason}") from None
-
-
-def _structured(place: _Place) -> _Place:
+def _structured(place: Place) -> Place:
     """A place with known keys alone, and with its accounts and overrides out of their texts."""
     values = dict(place.values)
     for key in values:
@@ -328,47 +282,7 @@ def _structured(place: _Place) -> _Place:
     return replace(place, values=values)
 
 
-def _merged(places: Iterable[_Place]) -> dict[str, Any]:
-    """What counts, of places from the nearest to the farthest."""
-    merged: dict[str, Any] = {}
-    for place in places:
-        nearer = frozenset(merged)
-        for key, value in place.values.items():
-            if key in _ACCOUNTS:
-                if not nearer & _ACCOUNTS:
-                    merged[key] = _without(value, nearer)
-            elif key == "override" and isinstance(value, Mapping):
-                merged[key] = _overridden(merged.get(key, {}), value, nearer)
-            else:
-                merged.setdefault(key, value)
-    return merged
-
-
-def _without(accounts: Any, nearer: frozenset[str]) -> Any:
-    """Accounts without the keys that a nearer place tells of the whole run."""
-    if not isinstance(accounts, list | tuple):
-        return accounts
-    return [
-        {key: value for key, value in account.items() if key not in nearer}
-        if isinstance(account, Mapping)
-        else account
-        for account in accounts
-    ]
-
-
-def _overridden(near: Any, far: Mapping[str, Any], nearer: frozenset[str]) -> Any:
-    """Overrides of two places, table by table and key by key."""
-    if not isinstance(near, Mapping):
-        return near
-    merged = {**far, **near}
-    for table, keys in far.items():
-        if isinstance(keys, Mapping) and isinstance(merged[table], Mapping):
-            left = {key: value for key, value in keys.items() if key not in nearer}
-            merged[table] = left | dict(near.get(table, {}))
-    return merged
-
-
-def _first_problem(error: ValidationError, places: Sequence[_Place]) -> str:
+def _first_problem(error: ValidationError, places: Sequence[Place]) -> str:
     problem = error.errors(include_url=False)[0]
     steps = [step for step in problem["loc"] if step != "[key]"]
     # Of sequences only that of the accounts is counted, from 1; the rest are words that show

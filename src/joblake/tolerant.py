@@ -14,10 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from joblake.schema import item_columns, listed_schema
+from joblake.schema import EPOCH, item_columns, listed_schema
 from joblake.service_model import Member, Operation
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -124,7 +123,7 @@ def _epoch_instant(text: str) -> datetime:
         raise ValueError(text) from None
     if not seconds.is_finite() or seconds.copy_abs() > timedelta.max.days * 86400:
         raise OverflowError(text)
-    return _EPOCH + timedelta(microseconds=math.floor(seconds * 1_000_000))
+    return EPOCH + timedelta(microseconds=math.floor(seconds * 1_000_000))
 
 
 def load_json(body: bytes) -> Any:

@@ -7,7 +7,6 @@ and BI tools: they can read the files of the lake and nothing else, and write no
 """
 
 import itertools
-import json
 import re
 import shutil
 import tempfile
@@ -25,8 +24,10 @@ import pyarrow as pa
 
 from joblake.answer import Answer
 from joblake.catalog import SOURCES
-from joblake.errors import RaceLostError, UnreadableFileError, UsageError
+from joblake.errors import RaceLostError, UsageError
+from joblake.fence import close_fence, read_only
 from joblake.lake import Lake
+from joblake.quoting import identifier, pattern, patterns
 from joblake.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
 from joblake.views import VIEW_SCHEMAS, View, read_macros, read_views
 
@@ -43,19 +44,11 @@ _TYPES: Mapping[pa.DataType, str] = {
     pa.bool_(): "boolean",
     TIMESTAMP: "timestamptz",
 }
-_EXPLAIN = re.compile(
-    r"\s*explain\b(\s+analyze\b)?(\s*\(\s*(analyze|format)\b[^()]*\))?", re.IGNORECASE
-)
-_DYNAMIC = frozenset({"query", "json_execute_serialized_sql"})
-_SUSPECT = re.compile(
-    rf"\b(copy|insert|update|delete|merge|{'|'.join(sorted(_DYNAMIC))})\b", re.IGNORECASE
-)
 _BATCH_ROWS = 122_880  # a row group of DuckDB's
 _DISTORTED = frozenset({"BIGNUM", "BIT", "TIME WITH TIME ZONE", "UHUGEINT"})
 ATTEMPTS = 5
 """How often a query is asked at most, because an export wrote to the lake meanwhile."""
 _CHANGED = "an export wrote to the lake while it was read; ask again"
-_REFUSED = "; queries are read only: one select, describe, summarize, pivot or explain statement"
 
 
 class Warehouse:
@@ -103,7 +96,7 @@ class Warehouse:
         """
         for _ in range(ATTEMPTS):
             with suppress(RaceLostError), self.unchanged():
-                statement = _read_only(self.connection, sql)
+                statement = read_only(self.connection, sql)
                 relation = self.connection.sql(statement, params=parameters)
                 return Answer(_for_arrow(relation).to_arrow_table())
         raise RaceLostError(_CHANGED)
@@ -115,7 +108,7 @@ class Warehouse:
         """
         before = self._versions()
         with self.unchanged(before):
-            statement = _read_only(self.connection, sql)
+            statement = read_only(self.connection, sql)
             relation = self.connection.sql(statement, params=parameters)
             reader = _for_arrow(relation).to_arrow_reader(_BATCH_ROWS)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader, before))
@@ -127,7 +120,7 @@ class Warehouse:
         """
         with self.connection.cursor() as cursor:  # another thread may be using the connection
             try:
-                return _read_only(cursor, sql)
+                return read_only(cursor, sql)
             except duckdb.Error as error:
                 _fail(self._lake, cursor, self._files, error)
 
@@ -175,7 +168,7 @@ def _for_arrow(relation: "duckdb.DuckDBPyRelation") -> "duckdb.DuckDBPyRelation"
         return relation
     named = zip(range(1, len(kinds) + 1), kinds, relation.columns, strict=True)
     columns = (
-        f"#{number}::varchar as {_name(name)}" if kind in _DISTORTED else f"#{number}"
+        f"#{number}::varchar as {identifier(name)}" if kind in _DISTORTED else f"#{number}"
         for number, kind, name in named
     )
     return relation.project(", ".join(columns))
@@ -226,7 +219,8 @@ def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
     # once for every view.
     with warehouse.unchanged():
         _create_observations(connection, columns)
-    _fence(connection, files)
+    connection.execute(f"set search_path = '{_SEARCH_PATH}'")
+    close_fence(connection, files)
     return warehouse
 
 
@@ -251,7 +245,7 @@ def _observations_sql(schema: pa.Schema, files: Mapping[Path, Sequence[str]]) ->
     Files of other columns are read apart, because for `union_by_name` DuckDB opens every file to
     bind a query.
     """
-    names = [_name(field.name) for field in schema]
+    names = [identifier(field.name) for field in schema]
     pairs = list(zip(names, (_TYPES[field.type] for field in schema), strict=True))
     ours = ", ".join(f"{name}::{kind} as {name}" for name, kind in pairs)
     alike: dict[frozenset[str], list[Path]] = defaultdict(list)
@@ -297,69 +291,12 @@ def _create_all(connection: "duckdb.DuckDBPyConnection", statements: Sequence[st
         waiting = [statement for statement, _ in refused]
 
 
-def _fence(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -> None:
-    """Let queries read the lake's own files and nothing else, for good."""
-    # DuckDB asks for the pattern as well as for the file that it stands for.
-    paths = sorted({path for file in files for path in (str(file), _escaped(file))})
-    connection.execute(f"set search_path = '{_SEARCH_PATH}'")
-    connection.execute(f"set allowed_paths = [{', '.join(map(_literal, paths))}]")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
-
-
-def _read_only(connection: "duckdb.DuckDBPyConnection", sql: str) -> str:
-    """The statement to run for `sql`, in which nothing but reading can hide. UsageError else."""
-    try:
-        sql.encode()
-    except UnicodeEncodeError:  # octets of the shell's that are no text
-        raise UsageError("the SQL is no UTF-8 text") from None
-    statements = connection.extract_statements(sql)
-    if not statements:
-        raise UsageError(f"there is no statement in the SQL{_REFUSED}")
-    if len(statements) != 1:
-        raise UsageError(f"expected one statement, found {len(statements)}{_REFUSED}")
-    statement = statements[0].query
-    match statements[0].type:
-        case duckdb.StatementType.SELECT if not _may_write(connection, statement):
-            return statement
-        case duckdb.StatementType.EXPLAIN if prefix := _EXPLAIN.match(statement):
-            _read_only(connection, statement[prefix.end() :])
-            return statement
-        case duckdb.StatementType.MULTI if not _SUSPECT.search(statement):
-            # A pivot, which DuckDB expands and cannot show as a tree.
-            return f"from (\n{statement.strip().rstrip(';')}\n)"
-        case duckdb.StatementType.SELECT | duckdb.StatementType.MULTI:
-            raise UsageError(f"a statement that may write is refused{_REFUSED}")
-        case kind:
-            raise UsageError(f"{kind.name} is refused{_REFUSED}")
-
-
-def _may_write(connection: "duckdb.DuckDBPyConnection", sql: str) -> bool:
-    """Whether a select has a part that copies, inserts, updates, deletes, or runs a text as SQL."""
-    ((text,),) = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()
-    tree = json.loads(text)
-    return bool(tree["error"]) or any(
-        str(node.get("type")).endswith("_QUERY_NODE")
-        or str(node.get("function_name")).lower() in _DYNAMIC
-        for node in _nodes(tree["statements"])
-    )
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        for child in tree:
-            yield from _nodes(child)
-
-
 def _fail(
     lake: Lake, connection: "duckdb.DuckDBPyConnection", files: Sequence[Path], error: Exception
 ) -> NoReturn:
     """Raise what DuckDB's error amounts to: a damaged file, or a wrong statement."""
     text = str(error)
-    file = next((f for f in files if str(f) in text or _escaped(f) in text), None)
+    file = next((f for f in files if str(f) in text or pattern(f) in text), None)
     # DuckDB gives an error without a class, and without a file, for damaged Thrift structures.
     if file is None and (type(error) is duckdb.Error or not isinstance(error, duckdb.Error)):
         lake.require_readable(files)
@@ -368,10 +305,7 @@ def _fail(
         lake.require_readable([file])
     if file is None or isinstance(error, duckdb.PermissionException):
         raise UsageError(_one_line(error)) from None
-    raise UnreadableFileError(
-        f"{lake.name_of(file)} is damaged ({text.splitlines()[0]}); restore it from a backup or "
-        "move it out of the lake, then run again"
-    ) from None
+    raise lake.damaged(file, text.splitlines()[0]) from None
 
 
 def _is_damaged(connection: "duckdb.DuckDBPyConnection", file: Path) -> bool:
@@ -403,22 +337,8 @@ def _one_line(error: Exception) -> str:
 
 
 def _parquet(files: Iterable[Path]) -> str:
-    paths = ", ".join(_literal(_escaped(file)) for file in files)
-    return f"read_parquet([{paths}], hive_partitioning = false)"
+    return f"read_parquet({patterns(files)}, hive_partitioning = false)"
 
 
 def _flat(groups: Iterable[Iterable[Path]]) -> list[Path]:
     return [file for group in groups for file in group]
-
-
-def _escaped(file: Path) -> str:
-    """A path as the pattern that matches it alone: DuckDB takes every path for a glob."""
-    return re.sub(r"[*?\[]", lambda special: f"[{special[0]}]", str(file))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
