@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
+from textwrap import indent
 
 import pyarrow as pa
 import pytest
@@ -276,6 +277,31 @@ def test_a_killed_process_leaves_pages_to_go_on_with(endpoint, lake, page):
     assert (None in asked) == (len(asked) == 4)
     assert whole(lake)
     assert [row["outcome"] for row in listing_rows(lake)] == ["complete"]
+
+
+def test_a_program_that_ends_keeps_the_pages_so_far(endpoint, lake):
+    """Its listing ends with it, says so, and the next run goes on from there."""
+    is_asked = threading.Event()
+
+    def late(answer):
+        is_asked.set()
+        return replace(answer, delay_seconds=0.5)
+
+    endpoint.use(OnPage(late, 2), lambda _call, answer: replace(answer, delay_seconds=0.2))
+    script = RUN.format(tests=str(Path(__file__).parent))
+    interrupted = f"try:\n{indent(script, ' ')}except KeyboardInterrupt:\n pass"
+    process = subprocess.Popen([sys.executable, "-c", interrupted, str(lake)], env=os.environ)
+    assert is_asked.wait(60)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    (listing,) = listing_rows(lake)
+    assert (listing["outcome"], listing["pages"]) == ("partial", 2)
+    assert listing["error"] == "the program ended before the listing"
+    endpoint.use()
+    endpoint.asked()
+    assert export_scope_alone(lake, page_size=2).outcome == "complete"
+    assert len(endpoint.asked()) == 2
+    assert whole(lake)
 
 
 def test_a_spool_cut_at_any_byte_holds_whole_pages_only(tmp_path):

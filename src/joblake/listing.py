@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.paginate import TokenDecoder, TokenEncoder
 
-from joblake.errors import DamagedPageError, TokenLoopError, UsageError
+from joblake.errors import DamagedPageError, ListingError, TokenLoopError, UsageError
 from joblake.flatten import Page, UnreadPage, read_pages, receive_page
 from joblake.service_model import Operation, ParameterValue
 from joblake.spool import Spool, SpoolIdentity
@@ -219,7 +219,7 @@ def _list_from(
                 if intake.is_enough(waiting, seconds=monotonic() - asked_at):
                     if before is not None:
                         before.result()
-                    before, last = last, aside.submit(intake.take, waiting, last)
+                    before, last = last, _submit(aside, intake, waiting, last)
                     waiting = []
                     # Whoever set a limit wants no request for what may lie beyond it.
                     if pager.query.max_items is not None and (resume_token := last.result()):
@@ -228,6 +228,18 @@ def _list_from(
         finally:
             intake.take(waiting, last)
     return None
+
+
+def _submit(
+    aside: ThreadPoolExecutor,
+    intake: "_Intake",
+    waiting: Sequence[UnreadPage],
+    after: Future[str | None] | None,
+) -> Future[str | None]:
+    try:
+        return aside.submit(intake.take, waiting, after)
+    except RuntimeError as error:  # an interpreter that is about to end takes no more work
+        raise ListingError("the program ended before the listing") from error
 
 
 class _Intake:
