@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -158,7 +159,7 @@ REFUSED = {
     "invalid SQL": (("query", "selekt 1"), "(?i)syntax error"),
     "unknown view": (("query", "from job"), "(?i)job does not exist"),
     "writing SQL": (("query", "create table t as select 1"), "read only"),
-    "format": (("query", "select 1", "--format", "xml"), "xml"),
+    "format": (("query", "select 1", "--format", "'--format': 'xml' is not one of 'table'"), "xml"),
     "output": (("query", "select 1", "--output", "no/such/folder.csv"), "cannot write"),
     "suffix": (("query", "select 1", "--output", "x.xlsx"), r"names no format \(known: .csv, "),
     "no suffix": (("query", "select 1", "--output", "x"), "names no format.*add --format"),
@@ -802,6 +803,7 @@ def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(serve, tmp_path):
         done = process.stderr.readline()
         assert done.startswith("custom_models 111122223333 us-east-1: complete, 1 listed")
         assert hanging.wait(SECONDS)
+        time.sleep(1)  # no other page is coming: what has come is taken
         process.send_signal(signal.SIGINT)
         data, narrated = process.communicate(timeout=SECONDS)
     assert (process.returncode, data) == (130, "")

@@ -68,7 +68,8 @@ def main() -> None:
     except typer.Abort:
         _fail("interrupted", INTERRUPTED)
     except typer.exceptions.TyperException as error:
-        _fail(error.format_message(), error.exit_code)
+        # Of a choice typer quotes pydantic, who says what kind of error it is.
+        _fail(error.format_message().replace("Value error, ", "", 1), error.exit_code)
     except JoblakeError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:

@@ -8,23 +8,22 @@ botocore's own retry mode knows, so that it asks again.
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from botocore.exceptions import ClientError
 from botocore.paginate import TokenDecoder, TokenEncoder
 
-from joblake.errors import DamagedPageError, ListingError, TokenLoopError, UsageError
+from joblake.errors import DamagedPageError, TokenLoopError, UsageError
 from joblake.flatten import Page, UnreadPage, read_pages, receive_page
 from joblake.service_model import Operation, ParameterValue
 from joblake.spool import Spool, SpoolIdentity
 
 MAX_RESTARTS = 2
-# Small pages that come quickly are read together, which costs less; a kill loses those that wait.
+# Pages that come within so many seconds of each other are read together, up to so many.
 _QUICK_SECONDS = 0.02
 _ROWS_AT_ONCE = 2000
 _PAGES_AT_ONCE = 20
@@ -206,40 +205,83 @@ def _list_from(
     they are all that is known.
     """
     intake = _Intake(start, pager, spool, restarted)
-    waiting: list[UnreadPage] = []
-    before: Future[str | None] | None = None
-    last: Future[str | None] | None = None
-    # The rows of pages are read on another core while the next ones are on their way.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as aside:
-        asked_at = monotonic()
-        try:
-            for page in pager.pages(start.token):
-                waiting.append(page)
-                on_page(page.item_count)
-                if intake.is_enough(waiting, seconds=monotonic() - asked_at):
-                    if before is not None:
-                        before.result()
-                    before, last = last, _submit(aside, intake, waiting, last)
-                    waiting = []
-                    # Whoever set a limit wants no request for what may lie beyond it.
-                    if pager.query.max_items is not None and (resume_token := last.result()):
-                        return resume_token
-                asked_at = monotonic()
-        finally:
-            intake.take(waiting, last)
+    if pager.query.max_items is not None:
+        # Whoever set a limit wants no request for what may lie beyond it.
+        for page in pager.pages(start.token):
+            on_page(page.item_count)
+            if resume_token := intake.take([page]):
+                return resume_token
+        return None
+    with _Aside(intake.take) as aside:
+        for page in pager.pages(start.token):
+            on_page(page.item_count)
+            aside.add(page)
     return None
 
 
-def _submit(
-    aside: ThreadPoolExecutor,
-    intake: "_Intake",
-    waiting: Sequence[UnreadPage],
-    after: Future[str | None] | None,
-) -> Future[str | None]:
-    try:
-        return aside.submit(intake.take, waiting, after)
-    except RuntimeError as error:  # an interpreter that is about to end takes no more work
-        raise ListingError("the program ended before the listing") from error
+class _Aside:
+    """Takes pages on a thread of its own, while the next ones are on their way.
+
+    Small pages that come quickly are taken together, which costs less. What waits is taken as soon
+    as no page comes, so that a kill or a service that hangs costs no page that had come before.
+    """
+
+    def __init__(self, take: Callable[[Sequence[UnreadPage]], object]) -> None:
+        self._take = take
+        self._waiting: list[UnreadPage] = []
+        self._is_over = False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="pages")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait until every page is taken; what failed there fails here."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def add(self, page: UnreadPage) -> None:
+        """Have a page taken; what has failed with an earlier one fails here."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._error is not None or not self._is_enough)
+            if self._error is not None:
+                raise self._error
+            self._waiting.append(page)
+            if len(self._waiting) == 1 or self._is_enough:
+                self._changed.notify_all()
+
+    @property
+    def _is_enough(self) -> bool:
+        rows = sum(page.item_count for page in self._waiting)
+        return rows >= _ROWS_AT_ONCE or len(self._waiting) >= _PAGES_AT_ONCE
+
+    def _run(self) -> None:
+        try:
+            while pages := self._next():
+                self._take(pages)
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _next(self) -> list[UnreadPage]:
+        """What is to be taken next; empty at the end."""
+        with self._changed:
+            while not self._is_over and not self._is_enough:
+                count = len(self._waiting)
+                self._changed.wait(_QUICK_SECONDS if count else None)
+                if count and count == len(self._waiting):
+                    break
+            pages, self._waiting = self._waiting, []
+            self._changed.notify_all()
+        return pages
 
 
 class _Intake:
@@ -257,20 +299,9 @@ class _Intake:
         self._spool = spool
         self._restarted = restarted
 
-    def is_enough(self, waiting: Sequence[UnreadPage], *, seconds: float) -> bool:
-        """Whether no page more should be waited for, when the last one took so many seconds."""
-        rows = sum(page.item_count for page in waiting)
-        is_many = rows >= _ROWS_AT_ONCE or len(waiting) >= _PAGES_AT_ONCE
-        return is_many or seconds > _QUICK_SECONDS or self._max_items is not None
-
-    def take(self, waiting: Sequence[UnreadPage], after: Future[str | None] | None) -> str | None:
-        """Spool what waits; the token to go on with where max_items cut the listing.
-
-        `after` is the taking of the pages before: what failed there fails here.
-        """
-        if after is not None:
-            after.result()
-        for page in self._pager.read(waiting) if waiting else ():
+    def take(self, waiting: Sequence[UnreadPage]) -> str | None:
+        """Spool what waits; the token to go on with where max_items cut the listing."""
+        for page in self._pager.read(waiting):
             if resume_token := self._keep(page):
                 return resume_token
         return None
