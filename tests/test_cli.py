@@ -159,7 +159,10 @@ REFUSED = {
     "invalid SQL": (("query", "selekt 1"), "(?i)syntax error"),
     "unknown view": (("query", "from job"), "(?i)job does not exist"),
     "writing SQL": (("query", "create table t as select 1"), "read only"),
-    "format": (("query", "select 1", "--format", "'--format': 'xml' is not one of 'table'"), "xml"),
+    "format": (
+        ("query", "select 1", "--format", "xml"),
+        "'--format': 'xml' is not one of 'table'",
+    ),
     "output": (("query", "select 1", "--output", "no/such/folder.csv"), "cannot write"),
     "suffix": (("query", "select 1", "--output", "x.xlsx"), r"names no format \(known: .csv, "),
     "no suffix": (("query", "select 1", "--output", "x"), "names no format.*add --format"),

@@ -34,7 +34,8 @@ from joblake.catalog import SOURCES
 from joblake.endpoint import FixedResources, json_answer
 from joblake.errors import LakeError, UsageError
 from joblake.flatten import Page
-from joblake.listing import Pager, Position, Query, decode_position, run_listing
+from joblake.listing import Pager, Query, run_listing
+from joblake.positions import Position, decode_position
 from joblake.schema import listed_schema
 from joblake.spool import Spool
 

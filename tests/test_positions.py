@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from joblake.catalog import SOURCES
 from joblake.endpoint import FixedResources
 from joblake.errors import UsageError
-from joblake.listing import Position, decode_position, encode_position
+from joblake.positions import Position, decode_position, encode_position
 
 OPERATION = SOURCES["custom_models"].operation
 MODELS = [

@@ -13,9 +13,10 @@ PACKAGE = ROOT / "src" / "joblake"
 
 # Each module of a row may import those of the rows above it, and of its own row those before it.
 LAYERS = [
-    ["errors", "service_model", "bundled", "pace", "words", "places", "columns", "quoting"],
-    ["refusals", "regions", "aws", "catalog", "schema", "lake", "s3_lake", "settings", "views"],
-    ["tolerant", "fast", "flatten", "spool", "incremental", "listing"],
+    ["errors", "service_model", "bundled", "pace", "words", "origins", "columns", "quoting"],
+    ["refusals", "sessions", "regions", "aws"],
+    ["catalog", "schema", "lake", "s3_lake", "settings", "views"],
+    ["tolerant", "fast", "flatten", "spool", "incremental", "positions", "aside", "listing"],
     ["difference", "records", "merge"],
     ["planning"],
     ["memberships"],
@@ -25,7 +26,7 @@ LAYERS = [
 ]
 EXPORTING = {"regions", "aws", "tolerant", "fast", "flatten", "listing", "spool", "difference"}
 EXPORTING |= {"records", "merge", "planning", "memberships", "incremental", "export", "narration"}
-EXPORTING |= {"policy", "trials", "doctor"}
+EXPORTING |= {"policy", "trials", "doctor", "sessions", "positions", "aside"}
 QUERYING = {"answer", "fence", "warehouse", "values", "table", "results", "publish", "shell"}
 QUERYING |= {"report", "report.figures", "report.page"}
 TOP = {"arguments", "cli", "options", "demo", "__main__"}
@@ -41,7 +42,7 @@ DOORS = {
     "harlequin_duckdb": {"shell"},
     "boto3": {"aws"},
     "botocore.model": {"service_model"},
-    "botocore.loaders": {"service_model", "aws"},  # aws only has sessions share one
+    "botocore.loaders": {"service_model"},
 }
 
 

@@ -1,4 +1,4 @@
-"""Sessions, roles, regions, identity and clients: the one door to boto3.
+"""Credentials, roles, identity and clients: the one door to boto3.
 
 boto3's own environment (profiles, AWS_ENDPOINT_URL, regions) is honoured everywhere. Retries and
 time limits are pinned here, in one place: botocore repeats calls, nothing else in the package does.
@@ -24,7 +24,8 @@ from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
 from joblake.errors import CredentialsError, UsageError
 from joblake.pace import Pace
 from joblake.refusals import REGION_REFUSED_CODES, describe, error_words, outcome_of
-from joblake.regions import HOME_REGION, core_session, home_of, service_regions
+from joblake.regions import HOME_REGION, home_of, service_regions
+from joblake.sessions import core_session
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60

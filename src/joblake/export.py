@@ -19,7 +19,7 @@ from joblake.difference import Listed
 from joblake.errors import JoblakeError, LakeError
 from joblake.incremental import narrowing
 from joblake.lake import Lake, Scope
-from joblake.listing import Listing, Pager, Position, Query, run_listing
+from joblake.listing import Listing, Pager, Query, run_listing
 from joblake.memberships import Discovery, discover
 from joblake.merge import Merged, merge
 from joblake.planning import (
@@ -31,6 +31,7 @@ from joblake.planning import (
     query_of,
     utc_now,
 )
+from joblake.positions import Position
 from joblake.records import ScopePast, commit_listing, scope_past
 from joblake.refusals import describe
 from joblake.schema import listed_schema

@@ -45,7 +45,7 @@ def parse_rows(items: Sequence[msgspec.Raw], operation: Operation) -> pa.Table |
     lines = pa.py_buffer(padded)[len(_CLOSING) : -len(_OPENING)]
     tables = (_parse_with(_wire_schema(operation, unit), lines) for unit in _WIRE_UNITS)
     parsed = next((table for table in tables if table is not None), None)
-    if parsed is None:
+    if parsed is None or parsed.num_rows != len(items):
         return None
     structs = parsed.column(_ITEM).combine_chunks()
     if structs.null_count:
@@ -85,7 +85,7 @@ def _wire_schema(operation: Operation, unit: str) -> pa.Schema:
 def _wire_type(member: Member, unit: str) -> pa.DataType:
     match member.kind:
         case "structure":
-            # Members without a schema, found unexpected, send the page through the tolerant door.
+            # Members without a schema, found unexpected, send it all through the tolerant door.
             return pa.struct(
                 [
                     pa.field(child.name, _wire_type(child, unit))

@@ -1,4 +1,4 @@
-"""From the body of one answer to a flat Arrow table.
+"""From the bodies of answers to flat Arrow tables.
 
 Rows come in through two doors, `fast` and `tolerant`, which give the same table for a page that
 both accept. Whether a body is a page at all, and which page follows, is known long before its rows
@@ -78,7 +78,8 @@ def read_pages(
 ) -> Iterator[Page]:
     """The rows of pages that follow on each other: all at once, or of one after the other.
 
-    Sensitive members become null unless `store_sensitive`.
+    Sensitive members become null unless `store_sensitive`. DamagedPageError when an item is nested
+    more deeply than Python's stack allows, which is some five hundred levels.
     """
     for page in _read_pages(pages, operation):
         yield page if store_sensitive else _without_sensitive(page, operation)
@@ -95,22 +96,29 @@ def parse_page(body: bytes, operation: Operation, *, store_sensitive: bool = Tru
 
 
 def _read_pages(pages: Sequence[UnreadPage], operation: Operation) -> Iterator[Page]:
-    unread = [page.content for page in pages if not isinstance(page.content, Page)]
-    items = list(chain.from_iterable(unread))
-    rows = fast.parse_rows(items, operation) if len(unread) == len(pages) else None
+    rows = _parse_fast(pages, operation)
     if rows is not None:
         yield Page(rows, pages[-1].next_token, page_count=len(pages))
-        return
-    if len(pages) > 1:
+    elif len(pages) == 1:
+        yield _read_tolerant(pages[0], operation)
+    else:
         for page in pages:
             yield from _read_pages([page], operation)
-        return
-    (page,) = pages
+
+
+def _parse_fast(pages: Sequence[UnreadPage], operation: Operation) -> pa.Table | None:
+    """The rows of all pages; None where the fast door gives up on one of them."""
+    unread = [page.content for page in pages if not isinstance(page.content, Page)]
+    if len(unread) < len(pages):
+        return None
+    return fast.parse_rows(list(chain.from_iterable(unread)), operation)
+
+
+def _read_tolerant(page: UnreadPage, operation: Operation) -> Page:
     if isinstance(page.content, Page):
-        yield page.content
-    else:
-        parsed = (_load_json(bytes(item), operation) for item in page.content)
-        yield _flatten_tolerant(parsed, page.next_token, operation)
+        return page.content
+    items = (_load_json(bytes(item), operation) for item in page.content)
+    return _flatten_tolerant(items, page.next_token, operation)
 
 
 def _parse_tolerant(body: bytes, operation: Operation) -> Page:

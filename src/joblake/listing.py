@@ -8,25 +8,21 @@ botocore's own retry mode knows, so that it asks again.
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 from botocore.exceptions import ClientError
-from botocore.paginate import TokenDecoder, TokenEncoder
 
-from joblake.errors import DamagedPageError, TokenLoopError, UsageError
+from joblake.aside import Aside
+from joblake.errors import DamagedPageError, TokenLoopError
 from joblake.flatten import Page, UnreadPage, read_pages, receive_page
+from joblake.positions import START, Position, encode_position
 from joblake.service_model import Operation, ParameterValue
 from joblake.spool import Spool, SpoolIdentity
 
 MAX_RESTARTS = 2
-# Pages that come within so many seconds of each other are read together, up to so many.
-_QUICK_SECONDS = 0.02
-_ROWS_AT_ONCE = 2000
-_PAGES_AT_ONCE = 20
 _PAGE = "JoblakePage"
 # botocore's standard retry mode repeats a request that failed with this code.
 _RETRIED_CODE = "RequestTimeout"
@@ -34,15 +30,6 @@ _RETRIED_CODE = "RequestTimeout"
 _STALE_TOKEN_CODES = frozenset(
     {"ValidationException", "InternalServerException", "InvalidNextTokenException"}
 )
-_TRUNCATED = "boto_truncate_amount"
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a listing begins: the service's token (None: at page 1), then items to skip."""
-
-    token: str | None = None
-    skipped_items: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,12 +39,12 @@ class Query:
     parameters: Mapping[str, ParameterValue]
     page_size: int
     max_items: int | None = None
-    start: Position = Position()
+    start: Position = START
 
     @property
     def is_whole(self) -> bool:
         """Whether it begins at page 1 and runs to the end."""
-        return self.max_items is None and self.start == Position()
+        return self.max_items is None and self.start == START
 
     def digest(self, operation: Operation, *, store_sensitive: bool) -> str:
         """Equal for two listings that take the same from the same items in the same pages."""
@@ -131,7 +118,7 @@ class Pager:
             self.token = page.next_token
 
     def read(self, pages: Sequence[UnreadPage]) -> Iterator[Page]:
-        """The rows of pages that follow on each other."""
+        """The rows of pages that follow on each other; of bad ones see `read_pages`."""
         return read_pages(pages, self.operation, store_sensitive=self._store_sensitive)
 
     def _count_request(self, **_: Any) -> None:
@@ -169,7 +156,7 @@ def run_listing(  # noqa: PLR0913 - when it began and what was known then belong
 
     An interrupted listing of the same query goes on where it stopped. A token that the service
     itself gave and now refuses restarts the listing from page 1, at most MAX_RESTARTS times.
-    `on_page` hears the number of items of each page as it arrives. Errors leave the pages so far in
+    `on_page` hears the number of rows of each page as it arrives. Errors leave the pages so far in
     the spool.
     """
     query = pager.query
@@ -208,80 +195,17 @@ def _list_from(
     if pager.query.max_items is not None:
         # Whoever set a limit wants no request for what may lie beyond it.
         for page in pager.pages(start.token):
-            on_page(page.item_count)
-            if resume_token := intake.take([page]):
+            rows_before = spool.rows
+            resume_token = intake.take([page])
+            on_page(spool.rows - rows_before)
+            if resume_token is not None:
                 return resume_token
         return None
-    with _Aside(intake.take) as aside:
+    with Aside(intake.take) as aside:
         for page in pager.pages(start.token):
             on_page(page.item_count)
             aside.add(page)
     return None
-
-
-class _Aside:
-    """Takes pages on a thread of its own, while the next ones are on their way.
-
-    Small pages that come quickly are taken together, which costs less. What waits is taken as soon
-    as no page comes, so that a kill or a service that hangs costs no page that had come before.
-    """
-
-    def __init__(self, take: Callable[[Sequence[UnreadPage]], object]) -> None:
-        self._take = take
-        self._waiting: list[UnreadPage] = []
-        self._is_over = False
-        self._error: BaseException | None = None
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="pages")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Wait until every page is taken; what failed there fails here."""
-        with self._changed:
-            self._is_over = True
-            self._changed.notify_all()
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def add(self, page: UnreadPage) -> None:
-        """Have a page taken; what has failed with an earlier one fails here."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._error is not None or not self._is_enough)
-            if self._error is not None:
-                raise self._error
-            self._waiting.append(page)
-            if len(self._waiting) == 1 or self._is_enough:
-                self._changed.notify_all()
-
-    @property
-    def _is_enough(self) -> bool:
-        rows = sum(page.item_count for page in self._waiting)
-        return rows >= _ROWS_AT_ONCE or len(self._waiting) >= _PAGES_AT_ONCE
-
-    def _run(self) -> None:
-        try:
-            while pages := self._next():
-                self._take(pages)
-        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
-
-    def _next(self) -> list[UnreadPage]:
-        """What is to be taken next; empty at the end."""
-        with self._changed:
-            while not self._is_over and not self._is_enough:
-                count = len(self._waiting)
-                self._changed.wait(_QUICK_SECONDS if count else None)
-                if count and count == len(self._waiting):
-                    break
-            pages, self._waiting = self._waiting, []
-            self._changed.notify_all()
-        return pages
 
 
 class _Intake:
@@ -324,33 +248,6 @@ class _Intake:
         if kept.num_rows == room and self._token is not None:
             return encode_position(Position(self._token), operation)
         return None
-
-
-def encode_position(position: Position, operation: Operation) -> str:
-    """The position as boto3's paginators write it: a StartingToken."""
-    words: dict[str, Any] = {operation.input_token: position.token}
-    if position.skipped_items:
-        words[_TRUNCATED] = position.skipped_items
-    return str(TokenEncoder().encode(words))
-
-
-def decode_position(token: str, operation: Operation) -> Position:
-    """A StartingToken of boto3, of the AWS CLI or of joblake; or the service's own token.
-
-    UsageError for an empty one.
-    """
-    if not token.strip():
-        raise UsageError("the starting token is empty; leave --starting-token out to begin anew")
-    try:
-        words = TokenDecoder().decode(token)
-    except (ValueError, TypeError, AttributeError, LookupError):  # no base64 of such JSON
-        return Position(token)
-    start, skipped_items = words.get(operation.input_token), words.get(_TRUNCATED, 0)
-    is_ours = set(words) - {_TRUNCATED} == {operation.input_token}
-    is_sound = isinstance(start, str | None) and isinstance(skipped_items, int)
-    if not is_ours or not is_sound or skipped_items < 0:
-        return Position(token)
-    return Position(start, skipped_items)
 
 
 def _is_stale_token(error: ClientError) -> bool:

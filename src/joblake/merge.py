@@ -134,11 +134,11 @@ def _news(
     def batches() -> Iterator[pa.RecordBatch]:
         start = 0
         for batch in rows:
-            page = codes[start : start + batch.num_rows]
-            (positions,) = page.nonzero()
+            changes = codes[start : start + batch.num_rows]
+            (positions,) = changes.nonzero()
             is_whole = len(positions) == batch.num_rows
             chosen = batch if is_whole else batch.take(columns.numbers(positions))
-            code = columns.numbers(page[positions])
+            code = columns.numbers(changes[positions])
             yield pa.RecordBatch.from_arrays([*chosen.columns, code], schema=schema)
             start += batch.num_rows
 

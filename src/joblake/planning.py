@@ -13,7 +13,8 @@ from joblake.aws import DEFAULT, Connections, Credentials, Politeness
 from joblake.catalog import Source, source_named
 from joblake.errors import CredentialsError, UsageError
 from joblake.lake import Scope
-from joblake.listing import Position, Query, decode_position
+from joblake.listing import Query
+from joblake.positions import Position, decode_position
 from joblake.regions import HOME_REGION, known_regions
 from joblake.service_model import convert_parameter
 from joblake.settings import Account, Settings, account_of_role, lake_of

@@ -19,8 +19,8 @@ from joblake.errors import RaceLostError
 from joblake.lake import Lake, Scope, month_of
 from joblake.schema import EPOCH, LISTING_SCHEMA, observation_schema
 
-MERGES = 10
-"""How often a merge is done again at most, because another machine wrote the scope meanwhile."""
+ATTEMPTS = 10
+"""How often a scope's file is written at most, where another machine writes it meanwhile."""
 _TICK = timedelta(microseconds=1)
 _SUMMED = ("added", "changed", "vanished", "requests")
 _Result = TypeVar("_Result")
@@ -28,7 +28,7 @@ _Result = TypeVar("_Result")
 
 def until_won(work: Callable[[], _Result]) -> _Result:
     """Do it again, from what the lake then has, as long as another machine is faster."""
-    for _ in range(MERGES - 1):
+    for _ in range(ATTEMPTS - 1):
         try:
             return work()
         except RaceLostError:

@@ -5,22 +5,9 @@ from functools import cache
 import botocore.exceptions as boto_errors
 import botocore.session
 
-from joblake.errors import CredentialsError
-from joblake.refusals import describe
-from joblake.service_model import loader_of
+from joblake.sessions import core_session
 
 HOME_REGION = "us-east-1"
-
-
-def core_session(profile: str | None = None) -> botocore.session.Session:
-    """A session of its own over the data files that every session of the process shares."""
-    core = botocore.session.Session(profile=profile)
-    try:
-        data_path = core.get_config_variable("data_path")
-    except boto_errors.BotoCoreError as error:  # a profile that does not exist, a broken file
-        raise CredentialsError(f"AWS configuration: {describe(error)}") from error
-    core.register_component("data_loader", loader_of(data_path))
-    return core
 
 
 @cache
@@ -55,7 +42,10 @@ def partition_of(region_name: str) -> str:
 
 
 def home_of(region_name: str) -> str:
-    """The region of the same partition that is there without being opted in."""
+    """The region of the same partition that is there without being opted in.
+
+    The region itself where botocore knows of no partition for it.
+    """
     try:
         return _home_regions().get(partition_of(region_name), region_name)
     except boto_errors.UnknownRegionError:

@@ -29,7 +29,7 @@ from pydantic import (
 from joblake.catalog import SOURCES, source_named
 from joblake.errors import UsageError
 from joblake.lake import DEFAULT_LAKE, DEFAULT_WORK_FOLDER, S3_SCHEME, Lake
-from joblake.places import CONFIG_VARIABLE, PREFIX, Place, merged, read_toml, variables
+from joblake.origins import CONFIG_VARIABLE, PREFIX, Origin, merged, read_toml, variables
 from joblake.words import (
     as_accounts,
     as_filters,
@@ -251,19 +251,19 @@ def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
     path = Path(config) if config is not None else Path(CONFIG_FILE)
     toml = read_toml(path) if config is not None or path.exists() else {}
     given = {name: value for name, value in options.items() if value not in (None, (), [])}
-    places = [
-        Place(given, "option", lambda key: "--" + key.replace("_", "-")),
-        Place(variables(), "variable", lambda key: PREFIX + key.upper()),
-        Place(toml, "key", str, prefix=f"{path}: "),
+    origins = [
+        Origin(given, "option", lambda key: "--" + key.replace("_", "-")),
+        Origin(variables(), "variable", lambda key: PREFIX + key.upper()),
+        Origin(toml, "key", str, prefix=f"{path}: "),
     ]
-    places = [_structured(place) for place in places]
+    origins = [_structured(place) for place in origins]
     try:
-        return Settings.model_validate(merged(places))
+        return Settings.model_validate(merged(origins))
     except ValidationError as error:
-        raise UsageError(_first_problem(error, places)) from None
+        raise UsageError(_first_problem(error, origins)) from None
 
 
-def _structured(place: Place) -> Place:
+def _structured(place: Origin) -> Origin:
     """A place with known keys alone, and with its accounts and overrides out of their texts."""
     values = dict(place.values)
     for key in values:
@@ -282,7 +282,7 @@ def _structured(place: Place) -> Place:
     return replace(place, values=values)
 
 
-def _first_problem(error: ValidationError, places: Sequence[Place]) -> str:
+def _first_problem(error: ValidationError, origins: Sequence[Origin]) -> str:
     problem = error.errors(include_url=False)[0]
     steps = [step for step in problem["loc"] if step != "[key]"]
     # Of sequences only that of the accounts is counted, from 1; the rest are words that show
@@ -293,7 +293,7 @@ def _first_problem(error: ValidationError, places: Sequence[Place]) -> str:
         if not isinstance(step, int) or steps[number - 1] == "account"
     ]
     told = path if path[0] == "override" else path[:1]
-    place = next(place for place in places if place.tells(told))
+    place = next(place for place in origins if place.tells(told))
     if problem["type"] == "extra_forbidden":
         known = (Account if path[0] == "account" else Override).model_fields
         return f"{place.named(path)}: unknown key; keys are: {', '.join(known)}"

@@ -2,7 +2,7 @@
 
 One Arrow stream per scope; a batch holds a page, or several, and the token of what follows it.
 Memory stays bounded whatever the size of the listing, and a listing that was interrupted goes on
-from its last whole page: a torn tail is dropped.
+from its last whole batch: a torn tail is dropped.
 """
 
 import json
@@ -70,7 +70,7 @@ class Spool:
         if earlier is None or not identity.continues(earlier, resume_within):
             self._open(self._path, identity)
             return False
-        # Copied whole page by whole page, so that a torn tail is gone and writing can go on.
+        # Copied batch by whole batch, so that a torn tail is gone and writing can go on.
         resumed = replace(earlier, query=identity.query)
         copy = self._path.with_name(_COPY)
         self._open(copy, resumed)
@@ -80,7 +80,7 @@ class Spool:
         return self.pages > 0
 
     def append(self, page: Page) -> None:
-        """Add what follows on what it holds."""
+        """Add a page, or several that were read together."""
         if self._writer is None:
             raise ValueError("the spool is not open")
         batches = page.rows.combine_chunks().to_batches()

@@ -5,9 +5,10 @@ from typing import Any
 
 from joblake.aws import Connections
 from joblake.catalog import memberships_operation, source_named
-from joblake.listing import Pager, Position, Query
+from joblake.listing import Pager, Query
 from joblake.memberships import ACTIVE
 from joblake.planning import MEMBERSHIP_PARAMETER, PlannedScope, query_of
+from joblake.positions import Position
 from joblake.refusals import describe
 from joblake.service_model import Operation
 from joblake.settings import Settings

@@ -1,4 +1,4 @@
-"""The places that tell settings: options, variables and a TOML file, and which of them counts.
+"""The origins of settings: options, variables and a TOML file, and which of them counts.
 
 What stands in a nearer place goes before all of its name in a farther one, also before what the
 farther one says of an account or a table.
@@ -20,7 +20,7 @@ _ACCOUNTS = frozenset({"account", "role_arn"})
 
 
 @dataclass(frozen=True)
-class Place:
+class Origin:
     """One place that tells settings: its kind of thing, and how such a thing is named there."""
 
     values: Mapping[str, Any]
@@ -63,7 +63,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {reason}") from None
 
 
-def merged(places: Iterable[Place]) -> dict[str, Any]:
+def merged(places: Iterable[Origin]) -> dict[str, Any]:
     """What counts, of places from the nearest to the farthest."""
     counting: dict[str, Any] = {}
     for place in places:
@@ -95,9 +95,9 @@ def _overridden(near: Any, far: Mapping[str, Any], nearer: frozenset[str]) -> An
     """Overrides of two places, table by table and key by key."""
     if not isinstance(near, Mapping):
         return near
-    merged = {**far, **near}
+    tables = {**far, **near}
     for table, keys in far.items():
-        if isinstance(keys, Mapping) and isinstance(merged[table], Mapping):
+        if isinstance(keys, Mapping) and isinstance(tables[table], Mapping):
             left = {key: value for key, value in keys.items() if key not in nearer}
-            merged[table] = left | dict(near.get(table, {}))
-    return merged
+            tables[table] = left | dict(near.get(table, {}))
+    return tables
