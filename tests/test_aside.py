@@ -64,17 +64,19 @@ def test_a_page_is_taken_though_none_follows(taker):
 
 def test_no_more_pages_wait_than_fit_into_memory(taker):
     """Who adds pages faster than they are taken has to wait."""
-    added = []
+    added, have_two = [], threading.Event()
 
     def add_all():
         with Aside(taker) as aside:
             for number in range(10):
                 aside.add(page(number, rows=2000))
                 added.append(number)
+                if len(added) == 2:
+                    have_two.set()
 
     adding = threading.Thread(target=add_all)
     adding.start()
-    assert taker.has_begun.wait(SECONDS)
+    assert have_two.wait(SECONDS)
     adding.join(0.5)
     assert len(added) == 2  # one is being taken, and one waits
     taker.may_go_on.set()
