@@ -199,6 +199,21 @@ def test_what_fails_in_reading_a_page_ends_the_listing_there(paging, page):
     assert names(spool.reader().read_all().to_pylist()) == job_names(range(7))
 
 
+def test_of_a_limited_listing_on_page_hears_the_rows_that_are_kept(serve, tmp_path):
+    """Not those that lie beyond the limit, on a page that was asked for whole."""
+    serve(FixedResources({JOBS: [customization_job(n) for n in range(7)]}))
+    client = Connections(Politeness(max_attempts=1)).client("bedrock", "us-east-1")
+    heard = []
+    run_listing(
+        Pager(client, OPERATION, Query(SOURCE.ascending, 3, 5)),
+        Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600),
+        started_at=FIRST_INSTANT,
+        resume_within=timedelta(0),
+        on_page=heard.append,
+    )
+    assert heard == [3, 2]
+
+
 def boto3_part(page_size, max_items=None, token=None):
     pages = boto3_pages(
         dict(SOURCE.ascending), PageSize=page_size, MaxItems=max_items, StartingToken=token

@@ -195,9 +195,9 @@ def _list_from(
     if pager.query.max_items is not None:
         # Whoever set a limit wants no request for what may lie beyond it.
         for page in pager.pages(start.token):
-            rows_before = spool.rows
+            rows_before = intake.rows
             resume_token = intake.take([page])
-            on_page(spool.rows - rows_before)
+            on_page(intake.rows - rows_before)
             if resume_token is not None:
                 return resume_token
         return None
@@ -209,7 +209,7 @@ def _list_from(
 
 
 class _Intake:
-    """Puts the rows of pages into the spool, in their order."""
+    """Puts the rows of pages into the spool, in their order; `rows` counts them."""
 
     def __init__(
         self,
@@ -218,6 +218,7 @@ class _Intake:
         spool: Spool,
         restarted: SpoolIdentity | None,
     ) -> None:
+        self.rows = 0
         self._token, self._to_skip = start.token, start.skipped_items
         self._pager, self._max_items = pager, pager.query.max_items
         self._spool = spool
@@ -242,6 +243,7 @@ class _Intake:
         is_cut = room is not None and rows.num_rows > room
         kept = rows.slice(0, room) if is_cut else rows
         self._spool.append(replace(page, rows=kept))
+        self.rows += kept.num_rows
         if is_cut:
             return encode_position(Position(self._token, skipped + kept.num_rows), operation)
         self._token = page.next_token
