@@ -19,6 +19,7 @@ import duckdb  # noqa: F401 - all that takes long is imported before the first f
 import pandas as pd  # noqa: F401 - pyarrow does, when it meets its first timestamp
 
 from exporting import run_export
+from joblake import aside
 from joblake.aws import Connections, Politeness
 from joblake.catalog import SOURCES
 from joblake.errors import JoblakeError
@@ -42,6 +43,8 @@ def export(order):
     try:
         if order["is_traced"]:
             be_traced()
+            # Each page by itself: more calls to disturb, and as many in every run.
+            aside.PAGES_AT_ONCE = 1
         at = datetime.fromisoformat(order["at"])
         result = run_export(Path(order["lake"]), at=at, **OPTIONS)
         sys.stderr.write("".join(f"{scope.outcome}: {scope.error}\n" for scope in result.scopes))

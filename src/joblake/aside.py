@@ -12,7 +12,7 @@ from joblake.flatten import UnreadPage
 # 1000 (100,000 rows, medians of 11 rounds).
 _QUICK_SECONDS = 0.02
 _ROWS_AT_ONCE = 2000
-_PAGES_AT_ONCE = 20
+PAGES_AT_ONCE = 20
 
 
 class Aside:
@@ -58,7 +58,7 @@ class Aside:
     @property
     def _is_enough(self) -> bool:
         rows = sum(page.item_count for page in self._waiting)
-        return rows >= _ROWS_AT_ONCE or len(self._waiting) >= _PAGES_AT_ONCE
+        return rows >= _ROWS_AT_ONCE or len(self._waiting) >= PAGES_AT_ONCE
 
     def _run(self) -> None:
         try:
