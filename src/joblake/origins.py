@@ -1,6 +1,6 @@
 """The origins of settings: options, variables and a TOML file, and which of them counts.
 
-What stands in a nearer place goes before all of its name in a farther one, also before what the
+What stands in a nearer one goes before all of its name in a farther one, also before what the
 farther one says of an account or a table.
 """
 
@@ -63,12 +63,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {reason}") from None
 
 
-def merged(places: Iterable[Origin]) -> dict[str, Any]:
-    """What counts, of places from the nearest to the farthest."""
+def merged(origins: Iterable[Origin]) -> dict[str, Any]:
+    """What counts, of origins from the nearest to the farthest."""
     counting: dict[str, Any] = {}
-    for place in places:
+    for origin in origins:
         nearer = frozenset(counting)
-        for key, value in place.values.items():
+        for key, value in origin.values.items():
             if key in _ACCOUNTS:
                 if not nearer & _ACCOUNTS:
                     counting[key] = _without(value, nearer)
@@ -92,7 +92,7 @@ def _without(accounts: Any, nearer: frozenset[str]) -> Any:
 
 
 def _overridden(near: Any, far: Mapping[str, Any], nearer: frozenset[str]) -> Any:
-    """Overrides of two places, table by table and key by key."""
+    """Overrides of two origins, table by table and key by key."""
     if not isinstance(near, Mapping):
         return near
     tables = {**far, **near}

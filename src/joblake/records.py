@@ -55,15 +55,16 @@ def scope_past(lake: Lake, scope: Scope, files: Sequence[Path]) -> ScopePast:
     # What cannot be put on record must not be merged either.
     lake.require_readable(lake.scope_listing_files(scope), LISTING_SCHEMA)
     instants = (instant for file in files for instant in _newest_instants(lake, file))
-    return ScopePast(max((instant for instant in instants if instant is not None), default=None))
+    return ScopePast(max(instants, default=None))
 
 
-def _newest_instants(lake: Lake, file: Path) -> Iterator[datetime | None]:
-    """The newest `observed_at` of each batch of a file's rows."""
+def _newest_instants(lake: Lake, file: Path) -> Iterator[datetime]:
+    """The newest `observed_at` of each batch of a file's rows; none of a batch of nulls."""
     with _readable(lake, file):
         for batch in pq.ParquetFile(file).iter_batches(columns=["observed_at"]):
             microseconds = pc.max(batch.column(0).cast(pa.int64())).as_py()
-            yield (None if microseconds is None else EPOCH + timedelta(microseconds=microseconds))
+            if microseconds is not None:
+                yield EPOCH + timedelta(microseconds=microseconds)
 
 
 def commit_listing(lake: Lake, scope: Scope, row: dict[str, Any]) -> None:

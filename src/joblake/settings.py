@@ -256,30 +256,30 @@ def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
         Origin(variables(), "variable", lambda key: PREFIX + key.upper()),
         Origin(toml, "key", str, prefix=f"{path}: "),
     ]
-    origins = [_structured(place) for place in origins]
+    origins = [_structured(origin) for origin in origins]
     try:
         return Settings.model_validate(merged(origins))
     except ValidationError as error:
         raise UsageError(_first_problem(error, origins)) from None
 
 
-def _structured(place: Origin) -> Origin:
-    """A place with known keys alone, and with its accounts and overrides out of their texts."""
-    values = dict(place.values)
+def _structured(origin: Origin) -> Origin:
+    """An origin with known keys alone, and with its accounts and overrides out of their texts."""
+    values = dict(origin.values)
     for key in values:
         if key not in Settings.model_fields:
-            known = ", ".join(map(place.spelled, Settings.model_fields))
+            known = ", ".join(map(origin.spelled, Settings.model_fields))
             raise UsageError(
-                f"{place.prefix}unknown {place.kind} {place.spelled(key)!r}; "
-                f"{place.kind}s are: {known}"
+                f"{origin.prefix}unknown {origin.kind} {origin.spelled(key)!r}; "
+                f"{origin.kind}s are: {known}"
             )
     for key, parse in (("account", as_accounts), ("override", as_overrides)):
         if key in values:
             try:
                 values[key] = parse(values[key])
             except ValueError as error:
-                raise UsageError(f"{place.named([key])}: {error}") from None
-    return replace(place, values=values)
+                raise UsageError(f"{origin.named([key])}: {error}") from None
+    return replace(origin, values=values)
 
 
 def _first_problem(error: ValidationError, origins: Sequence[Origin]) -> str:
@@ -293,12 +293,12 @@ def _first_problem(error: ValidationError, origins: Sequence[Origin]) -> str:
         if not isinstance(step, int) or steps[number - 1] == "account"
     ]
     told = path if path[0] == "override" else path[:1]
-    place = next(place for place in origins if place.tells(told))
+    origin = next(origin for origin in origins if origin.tells(told))
     if problem["type"] == "extra_forbidden":
         known = (Account if path[0] == "account" else Override).model_fields
-        return f"{place.named(path)}: unknown key; keys are: {', '.join(known)}"
+        return f"{origin.named(path)}: unknown key; keys are: {', '.join(known)}"
     message = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     if problem["type"] != "value_error":
         message = message[0].lower() + message[1:]
     given = repr(problem["input"])
-    return f"{place.named(path)}: {message} (given: {given[:_GIVEN_LENGTH]})"
+    return f"{origin.named(path)}: {message} (given: {given[:_GIVEN_LENGTH]})"
