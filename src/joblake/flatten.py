@@ -40,11 +40,13 @@ class Page:
 class UnreadPage:
     """What is a page for certain, with its rows for `read_pages`.
 
-    `next_token` is None on the last page; `item_count` is at least the number of rows.
+    `next_token` is None on the last page; `item_count` is at least the number of rows, and
+    `byte_count` the size of the whole body.
     """
 
     next_token: str | None
     item_count: int
+    byte_count: int
     content: Sequence[msgspec.Raw] | Page
 
 
@@ -58,8 +60,8 @@ def receive_page(body: bytes, operation: Operation) -> UnreadPage:
         envelope = _envelope_decoder(operation).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         page = _parse_tolerant(body, operation)
-        return UnreadPage(page.next_token, page.rows.num_rows, page)
-    return UnreadPage(_token(envelope.token), len(envelope.items), envelope.items)
+        return UnreadPage(page.next_token, page.rows.num_rows, len(body), page)
+    return UnreadPage(_token(envelope.token), len(envelope.items), len(body), envelope.items)
 
 
 @cache

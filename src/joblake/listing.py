@@ -196,12 +196,12 @@ def _list_from(
         # Whoever set a limit wants no request for what may lie beyond it.
         for page in pager.pages(start.token):
             rows_before = intake.rows
-            resume_token = intake.take([page])
+            resume_tokens = [intake.keep(rows) for rows in pager.read([page])]
             on_page(intake.rows - rows_before)
-            if resume_token is not None:
-                return resume_token
+            if resume_tokens[-1] is not None:
+                return resume_tokens[-1]
         return None
-    with Aside(intake.take) as aside:
+    with Aside(pager.read, intake.keep) as aside:
         for page in pager.pages(start.token):
             on_page(page.item_count)
             aside.add(page)
@@ -224,14 +224,8 @@ class _Intake:
         self._spool = spool
         self._restarted = restarted
 
-    def take(self, waiting: Sequence[UnreadPage]) -> str | None:
-        """Spool what waits; the token to go on with where max_items cut the listing."""
-        for page in self._pager.read(waiting):
-            if resume_token := self._keep(page):
-                return resume_token
-        return None
-
-    def _keep(self, page: Page) -> str | None:
+    def keep(self, page: Page) -> str | None:
+        """Spool a page; the token to go on with where max_items cut the listing."""
         if self._restarted is not None:
             self._spool.restart(self._restarted)
             self._restarted = None

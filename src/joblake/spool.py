@@ -146,11 +146,12 @@ class Spool:
         schema = self._schema.with_metadata({_SPOOL: json.dumps(written).encode()})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
-            os.close(os.open(path, flags, self._file_mode))
+            # A new file, because ext4 writes one that was emptied to the disk when it is closed.
+            path.unlink(missing_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._file_mode))
             path.chmod(self._file_mode)  # whatever the umask says
             # Arrow's own file goes on after a short write, where Python's leaves a hole.
-            self._file = pa.OSFile(str(path), "wb")
+            self._file = pa.OSFile(str(path), "ab")
             self._writer = pa.ipc.new_stream(self._file, schema)
         except OSError as error:
             raise _refused(path, error) from error
