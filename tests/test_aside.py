@@ -2,6 +2,7 @@
 
 import threading
 from itertools import chain
+from time import monotonic, sleep
 
 import pytest
 
@@ -9,7 +10,8 @@ from joblake.aside import Aside
 from joblake.flatten import Page, UnreadPage
 
 SECONDS = 60
-LONG = 2_000_000
+LONG = 1_000_000
+"""Bytes of a page; two of them are worth a second thread."""
 
 
 def page(number, rows=100, byte_count=0):
@@ -63,18 +65,32 @@ def tokens(numbers):
     return list(map(str, numbers))
 
 
-@pytest.mark.parametrize("byte_count", [0, LONG])
 @pytest.mark.parametrize("rows", [0, 1, 100, 999, 5000])
-def test_every_page_is_kept_once_and_in_order(reader, rows, byte_count):
+def test_every_page_is_kept_once_and_in_order(reader, rows):
     """Empty pages, small ones and large ones: whatever is read together, none is missing."""
     reader.may_go_on.set()
     with reader.aside() as aside:
         for number in range(300):
-            aside.add(page(number, rows, byte_count))
+            aside.add(page(number, rows))
     assert reader.kept == tokens(range(300))
-    assert sorted(chain.from_iterable(reader.batches)) == sorted(reader.kept)
     assert max(map(len, reader.batches)) <= 20
     assert len(reader.batches) == 300 or rows < 2000
+
+
+def test_whoever_reads_them_pages_are_kept_once_and_in_order(reader):
+    """Long pages and short ones mixed, while both threads are at it."""
+    sizes = [(1000, LONG), (2000, 10), (50, 10), (1000, LONG), (2000, 2 * LONG)]
+
+    def read(pages):
+        reader.may_go_on.wait(0.001 * len(pages))  # as parsing does, without the lock
+        return reader.read(pages)
+
+    reader.may_go_on.set()
+    with Aside(read, reader.keep) as aside:
+        for number in range(500):
+            aside.add(page(number, *sizes[number // 20 % len(sizes)]))
+    assert reader.kept == tokens(range(500))
+    assert sorted(chain.from_iterable(reader.batches)) == sorted(reader.kept)
 
 
 def test_a_page_is_read_though_none_follows(reader):
@@ -85,15 +101,15 @@ def test_a_page_is_read_though_none_follows(reader):
         assert reader.has_begun.wait(SECONDS)
 
 
-@pytest.mark.parametrize(("byte_count", "limit"), [(0, 2), (LONG, 4)])
-def test_no_more_pages_wait_than_fit_into_memory(reader, byte_count, limit):
+@pytest.mark.parametrize(("rows", "byte_count", "limit"), [(2000, 10, 2), (2000, 2 * LONG, 4)])
+def test_no_more_pages_wait_than_fit_into_memory(reader, rows, byte_count, limit):
     """Who adds pages faster than they are read has to wait."""
     added, are_enough = [], threading.Event()
 
     def add_all():
         with reader.aside() as aside:
-            for number in range(10):
-                aside.add(page(number, 2000, byte_count))
+            for number in range(20):
+                aside.add(page(number, rows, byte_count))
                 added.append(number)
                 if len(added) == limit:
                     are_enough.set()
@@ -102,37 +118,56 @@ def test_no_more_pages_wait_than_fit_into_memory(reader, byte_count, limit):
     adding.start()
     assert are_enough.wait(SECONDS)
     adding.join(0.5)
-    assert len(added) == limit  # one is being read, others wait, and one waits to be added
+    assert len(added) == limit  # some are being read, others wait, and one waits to be added
+    # Short pages are not worth a second thread.
+    assert (adding in reader.readers) == (byte_count > LONG)
     reader.may_go_on.set()
     adding.join(SECONDS)
-    assert reader.kept == tokens(range(10))
+    assert reader.kept == tokens(range(20))
 
 
 def test_who_adds_long_pages_faster_than_they_are_read_reads_some(reader):
-    """Two threads read then; what the second one has read is kept in its turn, and read once."""
+    """What it has read is read once, kept in its turn, and waits for no page that follows."""
+    have_met = threading.Event()
 
     def read(pages):
-        if threading.current_thread().name != "pages":
+        if threading.current_thread().name != "pages" and not reader.may_go_on.is_set():
             reader.may_go_on.set()
+            # Meanwhile the thread comes as far as this batch.
+            before = tokens(range(int(pages[0].next_token)))
+            assert wait_until(lambda: reader.kept == before)
+            have_met.wait(0.1)
         return reader.read(pages)
 
     with Aside(read, reader.keep) as aside:
-        for number in range(10):
-            aside.add(page(number, 2000, LONG))
+        for number in range(9):
+            aside.add(page(number, 1000, LONG))
+            assert number == 0 or reader.has_begun.wait(SECONDS)
+        assert wait_until(lambda: len(reader.kept) == 9)
     assert threading.current_thread() in reader.readers
-    assert reader.kept == tokens(range(10))
-    assert len(reader.batches) == 10
+    assert reader.kept == tokens(range(9))
+    assert sorted(chain.from_iterable(reader.batches)) == reader.kept
+
+
+def wait_until(is_so):
+    """Whether it comes true in time."""
+    deadline = monotonic() + SECONDS
+    while not is_so() and monotonic() < deadline:
+        sleep(0.001)
+    return is_so()
 
 
 def test_what_fails_in_reading_fails_in_adding(reader):
     """Later pages are neither kept nor waited for."""
     reader.fail_at(1)
+    reader.may_go_on.set()
+    added = []
     with pytest.raises(ValueError, match="as arranged"), reader.aside() as aside:  # noqa: PT012
-        aside.add(page(1, rows=2000))
-        reader.may_go_on.set()
-        for number in range(2, 100):
+        for number in range(1, 100):
             aside.add(page(number, rows=2000))
+            added.append(number)
     assert reader.kept == []
+    assert len(added) < 4
 
 
 def test_what_fails_where_pages_are_added_costs_no_page_before(reader):
@@ -152,6 +187,22 @@ def test_what_fails_where_pages_are_added_costs_no_page_before(reader):
     assert reader.kept == tokens(range(7))
 
 
+def test_what_fails_only_where_pages_are_added_is_read_on_the_thread(reader):
+    """The stack is deeper there, and JSON may be nested too deeply for the one alone."""
+
+    def read(pages):
+        if threading.current_thread().name != "pages":
+            reader.may_go_on.set()
+            raise RecursionError
+        return reader.read(pages)
+
+    with Aside(read, reader.keep) as aside:
+        for number in range(20):
+            aside.add(page(number, 2000, 2 * LONG))
+    assert reader.may_go_on.is_set()
+    assert reader.kept == tokens(range(20))
+
+
 def test_an_interrupt_while_pages_are_read_where_they_are_added_costs_none(reader):
     """They are read on the thread then."""
 
@@ -164,7 +215,7 @@ def test_an_interrupt_while_pages_are_read_where_they_are_added_costs_none(reade
     added = []
     with pytest.raises(KeyboardInterrupt), Aside(read, reader.keep) as aside:  # noqa: PT012
         for number in range(100):
-            aside.add(page(number, 2000, LONG))
+            aside.add(page(number, 2000, 2 * LONG))
             added.append(number)
     assert reader.kept == tokens([*added, len(added)])
 

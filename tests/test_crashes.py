@@ -261,7 +261,7 @@ def test_a_killed_export_leaves_the_old_state_or_the_new(nights, driver, tmp_pat
 
     The sweep below kills at every one of them.
     """
-    moments = [("write", 1), ("write", 30), ("pwrite64", 1), ("openat", 9), ("unlink", 2)]
+    moments = [("write", 1), ("write", 30), ("pwrite64", 1), ("openat", 9), ("unlink", 3)]
     moments += [("fsync", number) for number in (1, 2, 3, 4)] + [("rename", 1), ("rename", 2)]
     survived = Counter(kill_at(nights, driver, tmp_path, *moment) for moment in moments)
     kills = survived[True] + survived[False]

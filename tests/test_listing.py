@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -29,6 +30,7 @@ from exporting import (
     names,
     observations,
 )
+from joblake import aside
 from joblake.aws import Connections, Politeness
 from joblake.catalog import SOURCES
 from joblake.endpoint import FixedResources, json_answer
@@ -197,6 +199,34 @@ def test_what_fails_in_reading_a_page_ends_the_listing_there(paging, page):
     list_all(lambda: None)
     assert len(calls_of(server, JOBS)) - before == 4 - page
     assert names(spool.reader().read_all().to_pylist()) == job_names(range(7))
+
+
+def test_two_threads_that_read_a_listing_spool_the_same(serve, tmp_path, monkeypatch):
+    """Pages too long for one thread are read where they come as well, and stay in their order."""
+    monkeypatch.setattr(aside, "PAGES_AT_ONCE", 1)
+    monkeypatch.setattr(aside, "_LONG_BYTES", 0)
+    serve(FixedResources({JOBS: [customization_job(n) for n in range(20)]}))
+    has_helped = threading.Event()
+
+    class OverwhelmedPager(Pager):
+        def read(self, pages):
+            if threading.current_thread().name == "pages":
+                assert has_helped.wait(60)
+            else:
+                has_helped.set()
+            return super().read(pages)
+
+    client = Connections(Politeness(max_attempts=1)).client("bedrock", "us-east-1")
+    spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
+    run_listing(
+        OverwhelmedPager(client, OPERATION, Query(SOURCE.ascending, 2)),
+        spool,
+        started_at=FIRST_INSTANT,
+        resume_within=timedelta(0),
+        on_page=lambda _rows: None,
+    )
+    assert names(spool.reader().read_all().to_pylist()) == job_names(range(20))
+    assert spool.pages == 10
 
 
 def test_of_a_limited_listing_on_page_hears_the_rows_that_are_kept(serve, tmp_path):

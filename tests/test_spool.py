@@ -285,6 +285,14 @@ def test_the_file_is_private(tmp_path, spool):
     assert file_of(tmp_path).stat().st_mode & 0o777 == 0o600
 
 
+def test_a_listing_begun_anew_has_a_new_file(tmp_path, spool):
+    """Emptying the last one would have ext4 wait for the disk when it is closed."""
+    spooled(spool).close()
+    with file_of(tmp_path).open("rb") as last:
+        spooled(again(tmp_path), PAGES[:1]).close()
+        assert len(last.read()) > file_of(tmp_path).stat().st_size > 0
+
+
 def test_a_folder_that_cannot_be_made_is_a_lake_error(tmp_path, spool):
     """What stands in the way is named, with the reason."""
     (tmp_path / "spool").write_text("")

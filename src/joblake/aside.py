@@ -3,6 +3,8 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Self
 
 from joblake.flatten import Page, UnreadPage
@@ -14,28 +16,30 @@ from joblake.flatten import Page, UnreadPage
 _QUICK_SECONDS = 0.02
 _ROWS_AT_ONCE = 2000
 PAGES_AT_ONCE = 20
-# Parsing this much takes so long without the interpreter's lock that two threads at it list a
-# tenth faster than one; of less, they spend more on waiting for the lock than they gain.
+# pyarrow parses without the interpreter's lock. Where this much is to be parsed, two threads at it
+# list batch inference jobs in nine tenths of the time of one; of less (custom models), they spend
+# more on waiting for the lock than they gain. With two batches waiting the thread runs out of work
+# while the other thread reads one, and a fourth gains nothing (medians of 9 rounds).
 _LONG_BYTES = 1_500_000
-_LONG_WAITING = 3
+_LONG_BATCHES_WAITING = 3
 
 
+@dataclass
 class _Batch:
-    """Pages to be read together. `rows` stay None until another than the thread has read them."""
+    """Pages to be read together. `read` is set where the thread that adds pages has read them."""
 
-    def __init__(self) -> None:
-        self.pages: list[UnreadPage] = []
-        self.rows: Sequence[Page] | None = None
-        self.is_being_read = False
+    unread: list[UnreadPage]
+    read: Sequence[Page] | None = None
+    is_read_by_adder: bool = False
 
     @property
     def is_full(self) -> bool:
-        rows = sum(page.item_count for page in self.pages)
-        return rows >= _ROWS_AT_ONCE or len(self.pages) >= PAGES_AT_ONCE
+        rows = sum(page.item_count for page in self.unread)
+        return rows >= _ROWS_AT_ONCE or len(self.unread) >= PAGES_AT_ONCE
 
     @property
     def is_long(self) -> bool:
-        return sum(page.byte_count for page in self.pages) >= _LONG_BYTES
+        return sum(page.byte_count for page in self.unread) >= _LONG_BYTES
 
 
 class Aside:
@@ -69,52 +73,53 @@ class Aside:
         with self._changed:
             self._is_over = True
             for batch in self._waiting:
-                batch.is_being_read = False  # it was, until an error
+                batch.is_read_by_adder = False  # who adds is here, interrupted in its reading
             self._changed.notify_all()
         self._thread.join()
-        self._raise_error()
+        if self._error is not None:
+            raise self._error
 
     def add(self, page: UnreadPage) -> None:
         """Have a page read and kept; what has failed with an earlier one fails here."""
         with self._changed:
-            if not self._waiting or self._waiting[-1].is_full:
-                self._waiting.append(_Batch())
-            last = self._waiting[-1]
-            last.pages.append(page)
-            if len(last.pages) == 1 or last.is_full:
+            if self._waiting and not self._waiting[-1].is_full:
+                self._waiting[-1].unread.append(page)
+            else:
+                self._waiting.append(_Batch([page]))
+            if len(self._waiting[-1].unread) == 1 or self._waiting[-1].is_full:
                 self._changed.notify_all()
-        self._read_surplus()
+            surplus = self._take_surplus()
+        if surplus is not None:
+            # Whatever fails here fails again on the thread, after the pages before it are kept.
+            with suppress(Exception):
+                surplus.read = list(self._read(surplus.unread))
         with self._changed:
+            if surplus is not None:
+                surplus.is_read_by_adder = False
+                self._changed.notify_all()
             self._changed.wait_for(lambda: self._error is not None or not self._is_too_much)
-            self._raise_error()
+            if self._error is not None:
+                raise self._error
 
-    def _read_surplus(self) -> None:
-        """Where more waits than should: read the last full batch here, if it is long."""
-        with self._changed:
-            surplus = self._waiting[-2] if self._is_too_much else None
-            if surplus is None or not surplus.is_long or surplus.rows is not None:
-                return
-            surplus.is_being_read = True
-        surplus.rows = list(self._read(surplus.pages))
-        with self._changed:
-            surplus.is_being_read = False
-            self._changed.notify_all()
+    def _take_surplus(self) -> _Batch | None:
+        """Of too much, what is better read by the thread that adds it than waited for."""
+        surplus = self._waiting[-2] if self._is_too_much else None
+        if surplus is None or not surplus.is_long:
+            return None
+        surplus.is_read_by_adder = True
+        return surplus
 
     @property
     def _is_too_much(self) -> bool:
-        """Whether more full batches wait than memory and time are well spent on."""
+        """Whether more batches wait than memory and time are well spent on."""
         if not self._waiting:
             return False
-        return len(self._waiting) > (_LONG_WAITING if self._waiting[0].is_long else 1)
-
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
+        return len(self._waiting) > (_LONG_BATCHES_WAITING if self._waiting[0].is_long else 1)
 
     def _run(self) -> None:
         try:
             while (batch := self._next()) is not None:
-                for page in self._read(batch.pages) if batch.rows is None else batch.rows:
+                for page in self._read(batch.unread) if batch.read is None else batch.read:
                     self._keep(page)
         except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
             with self._changed:
@@ -125,15 +130,15 @@ class Aside:
         """What is to be kept next; None at the end."""
         with self._changed:
             self._changed.wait_for(
-                lambda: not self._waiting[0].is_being_read if self._waiting else self._is_over
+                lambda: not self._waiting[0].is_read_by_adder if self._waiting else self._is_over
             )
             if not self._waiting:
                 return None
             batch = self._waiting[0]
             while not self._is_over and not batch.is_full:
-                count = len(batch.pages)
+                count = len(batch.unread)
                 self._changed.wait(_QUICK_SECONDS)
-                if count == len(batch.pages):
+                if count == len(batch.unread):
                     break
             self._waiting.popleft()
             self._changed.notify_all()

@@ -196,10 +196,11 @@ def _list_from(
         # Whoever set a limit wants no request for what may lie beyond it.
         for page in pager.pages(start.token):
             rows_before = intake.rows
-            resume_tokens = [intake.keep(rows) for rows in pager.read([page])]
+            (read,) = pager.read([page])
+            resume_token = intake.keep(read)
             on_page(intake.rows - rows_before)
-            if resume_tokens[-1] is not None:
-                return resume_tokens[-1]
+            if resume_token is not None:
+                return resume_token
         return None
     with Aside(pager.read, intake.keep) as aside:
         for page in pager.pages(start.token):
@@ -220,7 +221,7 @@ class _Intake:
     ) -> None:
         self.rows = 0
         self._token, self._to_skip = start.token, start.skipped_items
-        self._pager, self._max_items = pager, pager.query.max_items
+        self._operation, self._max_items = pager.operation, pager.query.max_items
         self._spool = spool
         self._restarted = restarted
 
@@ -229,7 +230,6 @@ class _Intake:
         if self._restarted is not None:
             self._spool.restart(self._restarted)
             self._restarted = None
-        operation = self._pager.operation
         skipped = min(self._to_skip, page.rows.num_rows)
         self._to_skip -= skipped
         rows = page.rows.slice(skipped)
@@ -239,10 +239,10 @@ class _Intake:
         self._spool.append(replace(page, rows=kept))
         self.rows += kept.num_rows
         if is_cut:
-            return encode_position(Position(self._token, skipped + kept.num_rows), operation)
+            return encode_position(Position(self._token, skipped + kept.num_rows), self._operation)
         self._token = page.next_token
         if kept.num_rows == room and self._token is not None:
-            return encode_position(Position(self._token), operation)
+            return encode_position(Position(self._token), self._operation)
         return None
 
 

@@ -148,10 +148,10 @@ class Spool:
             path.parent.mkdir(parents=True, exist_ok=True)
             # A new file, because ext4 writes one that was emptied to the disk when it is closed.
             path.unlink(missing_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._file_mode))
-            path.chmod(self._file_mode)  # whatever the umask says
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._file_mode)
             # Arrow's own file goes on after a short write, where Python's leaves a hole.
-            self._file = pa.OSFile(str(path), "ab")
+            self._file = pa.OSFile(file, "wb")
+            os.fchmod(file, self._file_mode)  # whatever the umask says
             self._writer = pa.ipc.new_stream(self._file, schema)
         except OSError as error:
             raise _refused(path, error) from error
