@@ -463,7 +463,6 @@ def test_a_reader_never_sees_less(tmp_path, endpoint):
     """
     resources, _ = endpoint
     lake = tmp_path / "lake"
-    wanted = 15
     seen = []
     sql = """
         select
@@ -474,7 +473,9 @@ def test_a_reader_never_sees_less(tmp_path, endpoint):
 
     def write():
         try:
-            for number in range(wanted):
+            for number in range(500):
+                if len(set(seen)) > 5:
+                    break
                 resources.lists[JOBS] = [
                     customization_job(n, status="Completed" if n < number else "InProgress")
                     for n in range(number + 1)
@@ -493,4 +494,4 @@ def test_a_reader_never_sees_less(tmp_path, endpoint):
         writer.result()
     assert all(changed == max(0, added - 1) for added, changed in seen), seen
     assert [added for added, _ in seen] == sorted(added for added, _ in seen)
-    assert len(set(seen)) > 2  # a slow machine opens a lake for each few nights
+    assert len(set(seen)) > 5
