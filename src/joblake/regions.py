@@ -3,17 +3,16 @@
 from functools import cache
 
 import botocore.exceptions as boto_errors
-import botocore.session
+from botocore.regions import EndpointResolver
 
-from joblake.sessions import core_session
+from joblake.service_model import loader_of
 
 HOME_REGION = "us-east-1"
 
 
 @cache
-def _geography() -> botocore.session.Session:
-    """A session that is only asked what regions and partitions there are."""
-    return core_session()
+def _geography() -> EndpointResolver:
+    return EndpointResolver(loader_of(None).load_data("endpoints"))
 
 
 @cache
@@ -26,13 +25,13 @@ def known_regions() -> frozenset[str]:
 @cache
 def service_regions(service: str) -> frozenset[str]:
     """Every region of every partition where botocore knows the service."""
-    session = _geography()
+    geography = _geography()
     # botocore lists no region for Clean Rooms ML; it is offered where Clean Rooms is.
     service = "cleanrooms" if service == "cleanroomsml" else service
     return frozenset(
         region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions(service, partition)
+        for partition in geography.get_available_partitions()
+        for region in geography.get_available_endpoints(service, partition)
     )
 
 
@@ -54,7 +53,7 @@ def home_of(region_name: str) -> str:
 
 @cache
 def _home_regions() -> dict[str, str]:
-    data = _geography().get_component("data_loader").load_data("partitions")
+    data = loader_of(None).load_data("partitions")
     return {
         partition["id"]: partition["outputs"]["implicitGlobalRegion"]
         for partition in data["partitions"]
