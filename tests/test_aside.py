@@ -82,13 +82,14 @@ def test_whoever_reads_them_pages_are_kept_once_and_in_order(reader):
     sizes = [(1000, LONG), (2000, 10), (50, 10), (1000, LONG), (2000, 2 * LONG)]
 
     def read(pages):
-        reader.may_go_on.wait(0.001 * len(pages))  # as parsing does, without the lock
+        sleep(0.001 * len(pages))  # as parsing does, without the interpreter's lock
         return reader.read(pages)
 
     reader.may_go_on.set()
     with Aside(read, reader.keep) as aside:
         for number in range(500):
             aside.add(page(number, *sizes[number // 20 % len(sizes)]))
+    assert len(set(reader.readers)) == 2
     assert reader.kept == tokens(range(500))
     assert sorted(chain.from_iterable(reader.batches)) == sorted(reader.kept)
 
@@ -128,15 +129,14 @@ def test_no_more_pages_wait_than_fit_into_memory(reader, rows, byte_count, limit
 
 def test_who_adds_long_pages_faster_than_they_are_read_reads_some(reader):
     """What it has read is read once, kept in its turn, and waits for no page that follows."""
-    have_met = threading.Event()
 
     def read(pages):
         if threading.current_thread().name != "pages" and not reader.may_go_on.is_set():
             reader.may_go_on.set()
-            # Meanwhile the thread comes as far as this batch.
+            # Time for the thread to come as far as this batch, and to wait for it.
             before = tokens(range(int(pages[0].next_token)))
             assert wait_until(lambda: reader.kept == before)
-            have_met.wait(0.1)
+            sleep(0.1)
         return reader.read(pages)
 
     with Aside(read, reader.keep) as aside:

@@ -1,6 +1,6 @@
 """The origins of settings: options, variables and a TOML file, and which of them counts.
 
-What stands in a nearer one goes before all of its name in a farther one, also before what the
+What stands in a nearer origin goes before all of its name in a farther one, also before what the
 farther one says of an account or a table.
 """
 
