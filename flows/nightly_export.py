@@ -34,8 +34,9 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from joblake.errors import UsageError
-from joblake.export import RunResult, ScopeResult, export_scope, failed_result
+from joblake.export import export_scope
 from joblake.lake import S3_SCHEME
+from joblake.outcomes import RunResult, ScopeResult, failed_result
 from joblake.planning import PlannedScope, Run, plan
 from joblake.publish import publish
 from joblake.report import write_report

@@ -9,8 +9,9 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from joblake.export import RunResult, ScopeResult, export
+from joblake.export import export
 from joblake.lake import Lake
+from joblake.outcomes import RunResult, ScopeResult
 from joblake.planning import plan
 from joblake.settings import load_settings
 

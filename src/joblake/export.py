@@ -7,11 +7,10 @@ its outcome and never stops another.
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from threading import Lock
-from typing import Any
 
 from joblake.aws import Connections
 from joblake.catalog import source_named
@@ -22,6 +21,7 @@ from joblake.lake import Lake, Scope
 from joblake.listing import Listing, Pager, Query, run_listing
 from joblake.memberships import Discovery, discover
 from joblake.merge import Merged, merge
+from joblake.outcomes import RunResult, ScopeResult, failed_result, result_of
 from joblake.planning import (
     MEMBERSHIP_PARAMETER,
     Clock,
@@ -40,73 +40,11 @@ from joblake.spool import Spool
 
 _NO_LISTING = Listing(pages=0, requests=0, odd_values=0)
 _NOTHING = Merged(0, 0, 0, 0)
-GOOD_OUTCOMES = frozenset({"complete", "filtered", "unsupported"})
 
 OnPage = Callable[[Scope, int], None]
 
 _sharing = Lock()
 _shared: dict[str, "_Shared"] = {}
-
-
-@dataclass(frozen=True)
-class ScopeResult:
-    """What became of one scope, in the words of `--json`.
-
-    `listed` to `vanished` count resources, `seconds` is wall time. `next_token` is what
-    --starting-token takes to go on where --max-items cut the listing. `odd_values` counts what
-    fitted no column and is kept as JSON text in `extra`.
-    """
-
-    table_name: str
-    account_id: str
-    region_name: str
-    membership_identifier: str | None
-    outcome: str
-    listed: int = 0
-    added: int = 0
-    changed: int = 0
-    vanished: int = 0
-    pages: int = 0
-    requests: int = 0
-    seconds: float = 0.0
-    error: str | None = None
-    next_token: str | None = None
-    odd_values: int = 0
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the scope counts as done for the exit code."""
-        return self.outcome in GOOD_OUTCOMES
-
-    def as_json(self) -> dict[str, Any]:
-        """The documented members; `next_token` and `odd_values` only where there are any."""
-        members = asdict(self)
-        for name in ("next_token", "odd_values"):
-            if not members[name]:
-                del members[name]
-        return members
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What became of a whole run."""
-
-    run_id: str
-    observed_at: datetime
-    scopes: tuple[ScopeResult, ...] = field(default=())
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every scope is done."""
-        return all(scope.is_good for scope in self.scopes)
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that `joblake export --json` prints."""
-        return {
-            "run_id": self.run_id,
-            "observed_at": self.observed_at.isoformat(),
-            "scopes": [scope.as_json() for scope in self.scopes],
-        }
 
 
 def export(
@@ -171,11 +109,6 @@ def export_scope(
         # Looked and found none is a complete listing of nothing: it goes on record too.
         results.append(one(planned, found))
     return tuple(results)
-
-
-def failed_result(scope: Scope, error: str) -> ScopeResult:
-    """The result of a scope of which nothing else is known than why it failed."""
-    return _result(scope, outcome="failed", error=error)
 
 
 @dataclass(frozen=True)
@@ -329,7 +262,7 @@ class _ScopeExport:
         error: str | None,
     ) -> ScopeResult:
         ended_at = self._clock()
-        result = _result(
+        result = result_of(
             self._scope,
             outcome=outcome,
             listed=merged.listed,
@@ -358,13 +291,3 @@ class _ScopeExport:
         except Exception as refusal:  # noqa: BLE001 - the edge: what is in the lake is told all the same
             return replace(result, outcome="failed", error=describe(refusal))
         return result
-
-
-def _result(scope: Scope, **figures: Any) -> ScopeResult:
-    return ScopeResult(
-        table_name=scope.table,
-        account_id=scope.account_id,
-        region_name=scope.region_name,
-        membership_identifier=scope.membership_identifier,
-        **figures,
-    )

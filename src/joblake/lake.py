@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from joblake.disk import fsync, lake_errors, make_durable_folder, walk
 from joblake.errors import LakeError, UnreadableFileError, UsageError
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class Lake:
         LakeError where it cannot be read: to a glob it would look empty.
         """
         with lake_errors(folder, "read"):
-            return list(_walk(folder))
+            return list(walk(folder))
 
     def _fetched(self, places: list[Path]) -> list[Path]:
         """The files to read from, in the order of their places."""
@@ -275,12 +276,12 @@ class Lake:
         del is_whole  # on a local disk the lock keeps everybody else away
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         with lake_errors(target):
-            _make_durable_folder(target.parent)
+            make_durable_folder(target.parent)
         with self.scratch(temporary), lake_errors(target):
             yield temporary
-            _fsync(temporary)
+            fsync(temporary)
             temporary.rename(target)
-            _fsync(target.parent)
+            fsync(target.parent)
 
     def remove(self, place: Path) -> None:
         """Take away the file at a place, if there is one."""
@@ -393,48 +394,3 @@ def _months(scope: Path, files: Iterable[Path], name: str) -> list[Path]:
         for file in files
         if file.name == name and file.parent.parent == scope and file.parent.name[:6] == "month="
     )
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below a folder; unlike os.walk it hides no error but that there is no folder."""
-    try:
-        with os.scandir(folder) as entries:
-            found = list(entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in found:
-        if entry.is_dir():
-            yield from _walk(Path(entry.path))
-        else:
-            yield Path(entry.path)
-
-
-def _make_durable_folder(folder: Path) -> None:
-    """Make a folder, and those above it, so that a power failure does not take them back."""
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for made in reversed(missing):
-        made.mkdir(exist_ok=True)
-        _fsync(made.parent)
-
-
-@contextmanager
-def lake_errors(path: Path, what: str = "write") -> Iterator[None]:
-    """LakeError for whatever the operating system refuses while the block runs."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise LakeError(
-            f"cannot {what} {path}: {reason}; check the lake's disk and rights"
-        ) from error
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from joblake.export import RunResult, ScopeResult
 from joblake.lake import Scope
+from joblake.outcomes import RunResult, ScopeResult
 from joblake.planning import Run
 
 

@@ -21,8 +21,9 @@ import botocore.exceptions as boto_errors
 from botocore.handlers import VALID_BUCKET, VALID_S3_ARN
 
 from joblake.aws import storage_client
+from joblake.disk import lake_errors
 from joblake.errors import JoblakeError, LakeError, RaceLostError, UsageError
-from joblake.lake import S3_SCHEME, Lake, Scope, lake_errors
+from joblake.lake import S3_SCHEME, Lake, Scope
 from joblake.refusals import describe, error_words
 
 DOWNLOADS_AT_ONCE = 16

@@ -1,0 +1,54 @@
+"""What a lake asks of a local disk: names and content that outlast a power failure."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from joblake.errors import LakeError
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Every file below a folder; unlike os.walk it hides no error but that there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in found:
+        if entry.is_dir():
+            yield from walk(Path(entry.path))
+        else:
+            yield Path(entry.path)
+
+
+def make_durable_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that a power failure does not take them back."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for made in reversed(missing):
+        made.mkdir(exist_ok=True)
+        fsync(made.parent)
+
+
+@contextmanager
+def lake_errors(path: Path, what: str = "write") -> Iterator[None]:
+    """LakeError for whatever the operating system refuses while the block runs."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise LakeError(
+            f"cannot {what} {path}: {reason}; check the lake's disk and rights"
+        ) from error
+
+
+def fsync(path: Path) -> None:
+    """Have a file's content, or a folder's names, reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
