@@ -34,13 +34,13 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from joblake.errors import UsageError
-from joblake.export import export_scope
-from joblake.lake import S3_SCHEME
-from joblake.outcomes import RunResult, ScopeResult, failed_result
-from joblake.planning import PlannedScope, Run, plan
-from joblake.publish import publish
+from joblake.export.export import export_scope
+from joblake.export.outcomes import RunResult, ScopeResult, failed_result
+from joblake.export.planning import PlannedScope, Run, plan
+from joblake.lake.local import S3_SCHEME
 from joblake.report import write_report
-from joblake.settings import Settings, lake_of, load_settings
+from joblake.settings.settings import Settings, lake_of, load_settings
+from joblake.warehouse.publish import publish
 
 SUMMARY_KEY = "joblake-nightly-export"
 _COLUMNS = ("scope", "outcome", "listed", "added", "changed", "vanished", "seconds", "error")

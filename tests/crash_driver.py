@@ -19,11 +19,11 @@ import duckdb  # noqa: F401 - all that takes long is imported before the first f
 import pandas as pd  # noqa: F401 - pyarrow does, when it meets its first timestamp
 
 from exporting import run_export
-from joblake import aside
-from joblake.aws import Connections, Politeness
-from joblake.catalog import SOURCES
+from joblake.aws.connections import Connections, Politeness
 from joblake.errors import JoblakeError
-from joblake.schema import observation_schema
+from joblake.listing import aside
+from joblake.sources.catalogue import SOURCES
+from joblake.sources.schema import observation_schema
 
 PR_SET_PTRACER = 0x59616D61
 OPTIONS = {"page_size": 4, "max_attempts": 2, "max_workers": 1}

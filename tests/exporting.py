@@ -9,11 +9,11 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from joblake.export import export
-from joblake.lake import Lake
-from joblake.outcomes import RunResult, ScopeResult
-from joblake.planning import plan
-from joblake.settings import load_settings
+from joblake.export.export import export
+from joblake.export.outcomes import RunResult, ScopeResult
+from joblake.export.planning import plan
+from joblake.lake.local import Lake
+from joblake.settings.settings import load_settings
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"

@@ -11,7 +11,7 @@ from typing import Any
 from exporting import JOBS
 from joblake.endpoint import Answer, Call, error_answer, json_answer
 from joblake.endpoint.identity import sts_error_answer
-from joblake.service_model import load_operation
+from joblake.sources.service_model import load_operation
 
 RESULT_KEY = load_operation("bedrock", JOBS).result_key
 TOKEN = "nextToken"

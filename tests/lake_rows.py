@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from joblake.catalog import SOURCES
-from joblake.lake import Lake, Scope, month_of
-from joblake.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
+from joblake.lake.local import Lake, Scope, month_of
+from joblake.sources.catalogue import SOURCES
+from joblake.sources.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from browsing import chromium, opened
-from joblake.lake import Lake
+from joblake.lake.local import Lake
 from joblake.report import write_report
 
 PICTURE = Path(__file__).parents[1] / "docs" / "report.png"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from joblake.warehouse import Warehouse
+    from joblake.warehouse.warehouse import Warehouse
 
 __all__ = ["open"]
 
@@ -40,8 +40,8 @@ def open(  # noqa: A001 - read as joblake.open, like gzip.open
         joblake.errors.UsageError: the path cannot be a lake; from `query`, the SQL is wrong or
             does not only read.
     """
-    from joblake.settings import lake_at, lake_of, load_settings
-    from joblake.warehouse import open_warehouse
+    from joblake.settings.settings import lake_at, lake_of, load_settings
+    from joblake.warehouse.warehouse import open_warehouse
 
     opened = lake_of(load_settings()) if lake is None else lake_at(lake)
     return open_warehouse(opened, skip_unreadable=skip_unreadable)

@@ -21,8 +21,8 @@ from urllib.parse import urlencode, urlsplit
 
 from resources import MEMBERSHIP, REGION
 
-from joblake.catalog import SOURCES, Source
-from joblake.service_model import Member
+from joblake.sources.catalogue import SOURCES, Source
+from joblake.sources.service_model import Member
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def _contender(prepare: Callable[[], Work]) -> Callable[[], Work]:
 
 @_contender
 def _joblake() -> Work:
-    from joblake.export import export
-    from joblake.planning import plan
-    from joblake.settings import load_settings
+    from joblake.export.export import export
+    from joblake.export.planning import plan
+    from joblake.settings.settings import load_settings
 
     def work(task: Task) -> int:
         membership = (MEMBERSHIP,) if task.source.needs_membership else ()
@@ -84,10 +84,10 @@ def _joblake_listing() -> Work:
     """The listing alone: every page flattened and in the spool."""
     from datetime import UTC, datetime
 
-    from joblake.aws import Connections, Politeness
-    from joblake.listing import Pager, Query, run_listing
-    from joblake.schema import listed_schema
-    from joblake.spool import Spool
+    from joblake.aws.connections import Connections, Politeness
+    from joblake.listing.pager import Pager, Query, run_listing
+    from joblake.listing.spool import Spool
+    from joblake.sources.schema import listed_schema
 
     def work(task: Task) -> int:
         operation = task.source.operation

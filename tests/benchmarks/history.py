@@ -21,16 +21,16 @@ from time import perf_counter
 import duckdb
 import numpy as np
 import pyarrow as pa
-from export import machine
 from measuring import run_contender
 from resources import ACCOUNT, REGION, Item, customization_job
 from serving import render, serving
 
-from joblake.catalog import SOURCES
-from joblake.flatten import parse_page
-from joblake.lake import Lake, Scope, month_of
-from joblake.schema import LISTING_SCHEMA, observation_schema
-from joblake.warehouse import Warehouse, open_warehouse
+from export import machine
+from joblake.lake.local import Lake, Scope, month_of
+from joblake.listing.pages import parse_page
+from joblake.sources.catalogue import SOURCES
+from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
 TABLE = "model_customization_jobs"
 CHANGES_IN_A_YEAR = 4

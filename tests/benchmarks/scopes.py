@@ -24,11 +24,11 @@ from measuring import environment, run_measured
 from resources import MEMBERSHIP
 from serving import render, render_memberships, serving
 
-from joblake.catalog import SOURCES
-from joblake.export import export_scope
-from joblake.planning import plan
-from joblake.regions import service_regions
-from joblake.settings import load_settings
+from joblake.aws.regions import service_regions
+from joblake.export.export import export_scope
+from joblake.export.planning import plan
+from joblake.settings.settings import load_settings
+from joblake.sources.catalogue import SOURCES
 
 _ROW = "| {:>7} | {:<15} | {:>8} | {:>11} | {:>11} | {:>9} |"
 

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from resources import ACCOUNT, ITEMS, Item
 
-from joblake.catalog import SOURCES, memberships_operation
+from joblake.sources.catalogue import SOURCES, memberships_operation
 
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 _IDENTITY = f"""

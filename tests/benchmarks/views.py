@@ -18,10 +18,10 @@ from time import perf_counter, process_time
 import duckdb
 import pyarrow as pa
 
-from joblake.catalog import SOURCES
-from joblake.lake import LISTINGS, OBSERVATIONS, Lake
-from joblake.schema import LISTING_SCHEMA, observation_schema
-from joblake.warehouse import Warehouse, open_warehouse
+from joblake.lake.local import LISTINGS, OBSERVATIONS, Lake
+from joblake.sources.catalogue import SOURCES
+from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
 NIGHTS = 365
 SHARES = {

@@ -22,14 +22,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from joblake.catalog import SOURCES, memberships_operation
 from joblake.endpoint.identity import Caller, answer_sts, read_caller, sts_error_answer
 from joblake.endpoint.resources import Place, Resources
 from joblake.endpoint.selection import Item, filters_of, select
 from joblake.endpoint.tokens import Position, query_digest, read_token, write_token
 from joblake.endpoint.validation import read_parameters
 from joblake.endpoint.wire import Answer, Call, ServiceError, encoder, error_answer, json_answer
-from joblake.service_model import Operation, ParameterValue
+from joblake.sources.catalogue import SOURCES, memberships_operation
+from joblake.sources.service_model import Operation, ParameterValue
 
 Clock = Callable[[], datetime]
 Intercept = Callable[[Call, Answer], Answer | None]

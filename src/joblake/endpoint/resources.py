@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from joblake.service_model import Operation
+from joblake.sources.service_model import Operation
 
 DEFAULT_ACCOUNT_ID = "111122223333"
 

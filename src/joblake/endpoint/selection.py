@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from joblake.endpoint.resources import Place
-from joblake.service_model import Operation, ParameterValue
+from joblake.sources.service_model import Operation, ParameterValue
 
 Item = Mapping[str, Any]
 Keeps = Callable[[Item, ParameterValue, Place], bool]

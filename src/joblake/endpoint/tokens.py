@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from joblake.endpoint.resources import Place
 from joblake.endpoint.wire import ServiceError
-from joblake.service_model import Operation, ParameterValue
+from joblake.sources.service_model import Operation, ParameterValue
 
 LIFETIME = timedelta(hours=12)
 _KEY = b"joblake endpoint"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from joblake.endpoint.wire import ServiceError
-from joblake.service_model import Member, Operation, ParameterValue
+from joblake.sources.service_model import Member, Operation, ParameterValue
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from joblake.service_model import Member
+from joblake.sources.service_model import Member
 
 JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
 

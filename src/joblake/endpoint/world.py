@@ -12,7 +12,7 @@ from joblake.endpoint.customization import customizations
 from joblake.endpoint.resources import DEFAULT_ACCOUNT_ID, Place
 from joblake.endpoint.timeline import Setting, Timeline
 from joblake.endpoint.wire import ServiceError
-from joblake.service_model import Operation
+from joblake.sources.service_model import Operation
 
 _Key = tuple[str, str | None]
 

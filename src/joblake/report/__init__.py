@@ -14,11 +14,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from joblake.lake import Lake
+from joblake.lake.local import Lake
+from joblake.output import replaced
 from joblake.report.figures import read_figures
 from joblake.report.page import render_page
-from joblake.results import replaced
-from joblake.warehouse import open_warehouse
+from joblake.warehouse.warehouse import open_warehouse
 
 REPORT = "report.html"
 """Its name beside the marts."""

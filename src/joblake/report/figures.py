@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from joblake.answer import Answer
 from joblake.errors import LakeError, UsageError
-from joblake.warehouse import Warehouse
+from joblake.warehouse.answer import Answer
+from joblake.warehouse.warehouse import Warehouse
 
 PLACES = 60
 """Accounts and regions, taken together, that the page tells apart."""

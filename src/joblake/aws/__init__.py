@@ -1,0 +1,1 @@
+"""The one door to boto3: sessions, roles, regions, refusals and the pace of requests."""

@@ -1,0 +1,433 @@
+"""The command line: arguments, printing, exit codes.
+
+Data goes to stdout, narration and progress to stderr. Heavy libraries are imported by the commands
+that use them, so that `--help` stays fast. Exit codes: 0 every scope complete, filtered or
+unsupported; 1 some scope partial, denied or failed; 2 usage or configuration; 3 an unusable lake or
+credentials before any listing began; 130 interrupted by Ctrl-C.
+"""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from joblake.cli import options
+from joblake.cli.arguments import QuietPipes, SqlCommand, format_of, parameters_of, statement_of
+from joblake.errors import JoblakeError, LakeError, UsageError
+
+if TYPE_CHECKING:
+    from joblake.lake.local import Lake as LakeFolder
+    from joblake.settings.settings import Settings
+
+app = typer.Typer(
+    name="joblake",
+    cls=QuietPipes,
+    help="A nightly history of AWS machine-learning jobs in plain Parquet, queried with DuckDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+INTERRUPTED = 130  # as shells report a process that SIGINT ended
+
+
+class Format(StrEnum):
+    """How `joblake query` prints its result."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    ndjson = "ndjson"
+    parquet = "parquet"
+
+
+SkipCorrupt = Annotated[
+    bool,
+    typer.Option(
+        "--skip-corrupt", help="Leave out files that are no readable Parquet, and name them."
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line and turn every refusal into one line and its exit code."""
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
+    _open_streams()
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except typer.Abort:
+        _fail("interrupted", INTERRUPTED)
+    except typer.exceptions.TyperException as error:
+        # Of a choice typer quotes pydantic, who says what kind of error it is.
+        _fail(error.format_message().replace("Value error, ", "", 1), error.exit_code)
+    except JoblakeError as error:
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(f"cannot write the output: {error.strerror or error}", 1)
+
+
+def _open_streams() -> None:
+    """Have streams that the shell closed, and data as UTF-8, as in files, whatever the locale."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.exit(code)
+
+
+def _settings(config: Path | None, **given: Any) -> "Settings":
+    from joblake.settings.settings import load_settings
+
+    return load_settings(config, **given)
+
+
+@app.command()
+def demo(
+    lake: Annotated[str, typer.Option(help="Folder of the demo's own lake.")] = "data/demo",
+    nights: Annotated[int, typer.Option(min=2, max=365, help="Nights to replay.")] = 30,
+) -> None:
+    """Run the whole job on an embedded AWS endpoint, without account."""
+    from joblake.cli.demo import run_demo
+
+    run_demo(lake, nights)
+
+
+@app.command()
+def export(  # noqa: PLR0913 - one parameter for each documented option
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    account: options.Account = None,
+    role_arn: options.RoleArn = None,
+    region: options.Region = None,
+    table: options.Table = None,
+    override: options.Override = None,
+    membership: options.Membership = None,
+    filters: options.Filter = None,
+    page_size: options.PageSize = None,
+    max_items: options.MaxItems = None,
+    starting_token: options.StartingToken = None,
+    incremental: options.Incremental = None,
+    full_listing_days: options.FullListingDays = None,
+    overlap_minutes: options.OverlapMinutes = None,
+    max_workers: options.MaxWorkers = None,
+    max_workers_per_region: options.MaxWorkersPerRegion = None,
+    max_requests_per_second: options.MaxRequestsPerSecond = None,
+    max_attempts: options.MaxAttempts = None,
+    resume_minutes: options.ResumeMinutes = None,
+    mass_vanish_share: options.MassVanishShare = None,
+    store_sensitive: options.StoreSensitive = None,
+    work_folder: options.WorkFolder = None,
+    file_mode: options.FileMode = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the run as one JSON object.")
+    ] = False,
+) -> None:
+    """List every scope, and commit what changed to the lake."""
+    from joblake.cli.narration import narrating
+    from joblake.export.export import export as export_run
+    from joblake.export.planning import plan
+
+    settings = _settings(
+        config,
+        lake=lake,
+        account=account,
+        role_arn=role_arn,
+        region=region,
+        table=table,
+        override=override,
+        membership=membership,
+        filter=filters,
+        page_size=page_size,
+        max_items=max_items,
+        starting_token=starting_token,
+        incremental=incremental,
+        full_listing_days=full_listing_days,
+        overlap_minutes=overlap_minutes,
+        max_workers=max_workers,
+        max_workers_per_region=max_workers_per_region,
+        max_requests_per_second=max_requests_per_second,
+        max_attempts=max_attempts,
+        resume_minutes=resume_minutes,
+        mass_vanish_share=mass_vanish_share,
+        store_sensitive=store_sensitive,
+        work_folder=work_folder,
+        file_mode=file_mode,
+    )
+    run = plan(settings)
+    try:
+        with narrating(run) as narration:
+            result = export_run(run, on_page=narration.page, on_results=narration.results)
+            narration.total(result)
+    except KeyboardInterrupt:
+        # Not sys.exit, which would wait for every listing that still runs: the lake and the kept
+        # pages are whole whenever a run ends, even by SIGKILL.
+        os._exit(INTERRUPTED)
+    if as_json:
+        sys.stdout.write(json.dumps(result.as_json(), indent=2) + "\n")
+    raise typer.Exit(0 if result.is_good else 1)
+
+
+@app.command(cls=SqlCommand)
+def query(  # noqa: PLR0913 - one parameter for each documented option
+    sql: Annotated[
+        str | None,
+        typer.Argument(
+            help='One select statement, such as "from jobs"; - reads stdin, as no SQL does where '
+            "something is piped in.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="File that holds the statement.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="Value of $name in the SQL: a text, which becomes what it is compared with or "
+            "cast to ($n::int); repeatable.",
+        ),
+    ] = None,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    output_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="[default: from --output's suffix, else table]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write instead of stdout.")
+    ] = None,
+    skip_corrupt: SkipCorrupt = False,
+) -> None:
+    """Query the lake with SQL; read only."""
+    chosen = format_of(output) if output_format is None else output_format.value
+    statement = statement_of(sql, file)
+    parameters = parameters_of(param or ())
+    from joblake.cli.formats import write_result
+    from joblake.warehouse.warehouse import open_warehouse
+
+    with (
+        _lake_to_read(_settings(config, lake=lake)) as found,
+        open_warehouse(found, skip_unreadable=skip_corrupt) as warehouse,
+    ):
+        for path, reason in warehouse.skipped:
+            sys.stderr.write(f"skipped {path}: {reason}\n")
+        write_result(warehouse.stream(statement, parameters), chosen, output)
+
+
+@contextmanager
+def _lake_to_read(settings: "Settings") -> Iterator["LakeFolder"]:
+    """The lake; in the end says where there was none, because then every view is empty."""
+    from joblake.settings.settings import lake_of
+
+    lake = lake_of(settings)
+    was_there = lake.exists()
+    yield lake
+    if not was_there:
+        sys.stderr.write(
+            f"there is no lake at {settings.lake} yet, so every view is empty; "
+            "`joblake export` makes one\n"
+        )
+
+
+def _lake_to_publish(settings: "Settings") -> "LakeFolder":
+    """The lake; LakeError where there is none: nothing is made at a mistyped place."""
+    from joblake.settings.settings import lake_of
+
+    lake = lake_of(settings)
+    if not lake.has_files():
+        raise LakeError(
+            f"there is no lake at {settings.lake}, so there is nothing to publish; check --lake, "
+            "or make one with `joblake export`"
+        )
+    return lake
+
+
+@app.command()
+def shell(
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    skip_corrupt: SkipCorrupt = False,
+) -> None:
+    """Query the lake in harlequin, an interactive SQL shell."""
+    from importlib.util import find_spec
+
+    if find_spec("harlequin") is None:
+        raise UsageError(
+            "the shell is harlequin, which is not installed; install joblake[shell], or in a "
+            "clone run `uv run --extra shell joblake shell`"
+        )
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the shell needs a terminal; `joblake query` does without")
+    with _lake_to_read(_settings(config, lake=lake)) as found:
+        location = found.name_of(found.root)
+    command = [sys.executable, "-m", "harlequin", "--adapter", "joblake", location]
+    sys.stderr.flush()
+    os.execv(sys.executable, [*command, "--skip-corrupt"] if skip_corrupt else command)  # noqa: S606 - our own interpreter
+
+
+@app.command()
+def views() -> None:
+    """Name every view with its grain and columns."""
+    from joblake.warehouse.views import read_views
+
+    for view in read_views():
+        columns = ", ".join(view.columns)
+        sys.stdout.write(f"{view.schema}.{view.name}\n  {view.description}\n")
+        sys.stdout.write(f"  grain: {view.grain}\n  columns: {columns}\n\n")
+
+
+@app.command()
+def publish(
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the files as one JSON array.")
+    ] = False,
+) -> None:
+    """Write flat Parquet files and joblake.duckdb for BI tools."""
+    from joblake.warehouse.publish import publish as publish_marts
+
+    published = publish_marts(_lake_to_publish(_settings(config, lake=lake)))
+    for file in published:
+        sys.stderr.write(f"{file.name}: {file.rows:,} rows, {file.bytes / 1024:,.0f} KiB\n")
+    if as_json:
+        sys.stdout.write(json.dumps([file.as_json() for file in published], indent=2) + "\n")
+    else:
+        sys.stdout.writelines(f"{file.path}\n" for file in published)
+
+
+@app.command()
+def report(
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write.  [default: marts/report.html in the lake]"
+        ),
+    ] = None,
+) -> None:
+    """Write the lake's news as one HTML page that opens offline."""
+    from joblake.report import write_report
+
+    written = write_report(_lake_to_publish(_settings(config, lake=lake)), output)
+    sys.stdout.write(f"{written}\n")
+
+
+@app.command()
+def doctor(  # noqa: PLR0913 - one parameter for each documented option
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    account: options.Account = None,
+    role_arn: options.RoleArn = None,
+    region: options.Region = None,
+    table: options.Table = None,
+    override: options.Override = None,
+    membership: options.Membership = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as one JSON object.")
+    ] = False,
+) -> None:
+    """Say what works, and for what does not the next step."""
+    from joblake.doctor.doctor import diagnose, exit_code
+
+    settings = _settings(
+        config,
+        lake=lake,
+        account=account,
+        role_arn=role_arn,
+        region=region,
+        table=table,
+        override=override,
+        membership=membership,
+    )
+    findings = []
+    for finding in diagnose(settings):
+        findings.append(finding)
+        if not as_json:
+            status = "ok     " if finding.is_ok else "problem"
+            sys.stdout.write(f"{status}  {finding.subject}: {finding.detail}\n")
+            if finding.next_step is not None:
+                sys.stdout.write(f"         next: {finding.next_step}\n")
+            sys.stdout.flush()
+    code = exit_code(findings)
+    if as_json:
+        told = {"is_ok": code == 0, "findings": [finding.as_json() for finding in findings]}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    raise typer.Exit(code)
+
+
+@app.command()
+def iam_policy(  # noqa: PLR0913 - one parameter for each documented option
+    *,
+    lake: options.Lake = None,
+    config: options.Config = None,
+    account: options.Account = None,
+    role_arn: options.RoleArn = None,
+    region: options.Region = None,
+    table: options.Table = None,
+    membership: options.Membership = None,
+    filters: options.Filter = None,
+    identity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Whose policy: default, profile:NAME or a role's ARN.  [default: the first]",
+        ),
+    ] = None,
+) -> None:
+    """Print the least-privilege IAM policy of an export, as JSON."""
+    from joblake.doctor.policy import policies, policy_of
+
+    settings = _settings(
+        config,
+        lake=lake,
+        account=account,
+        role_arn=role_arn,
+        region=region,
+        table=table,
+        membership=membership,
+        filter=filters,
+    )
+    name, policy = policy_of(settings, identity)
+    sys.stdout.write(json.dumps(policy, indent=2) + "\n")
+    others = [other for other in policies(settings) if other != name]
+    if others and identity is None:
+        sys.stderr.write(f"this is the policy of {name}; others, with --identity, have:\n")
+        sys.stderr.writelines(f"  {other}\n" for other in others)
+
+
+@app.command()
+def endpoint(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 8765,
+    seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 1,
+) -> None:
+    """Serve the embedded AWS endpoint by itself, on loopback only."""
+    from joblake.cli.demo import serve_endpoint
+
+    serve_endpoint(port, seed)

@@ -1,0 +1,130 @@
+"""What a run says on stderr: live progress on a terminal, plain lines elsewhere."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from joblake.export.outcomes import RunResult, ScopeResult
+from joblake.export.planning import Run
+from joblake.lake.local import Scope
+
+
+class Narration:
+    """Hears of pages and results, from any thread."""
+
+    def __init__(self, run: Run, console: Console, progress: Progress | None) -> None:
+        self._run = run
+        self._console = console
+        self._progress = progress
+        self._lock = Lock()
+        self._rows = self._pages = self._finished = 0
+        self._began = monotonic()
+        if progress is not None:
+            self._task = progress.add_task("", total=len(run.scopes), rows=0, pages=0)
+
+    def page(self, _scope: Scope, rows: int) -> None:
+        """A page of so many rows has arrived."""
+        with self._lock:
+            self._rows += rows
+            self._pages += 1
+            if self._progress is not None:
+                self._progress.update(self._task, rows=self._rows, pages=self._pages)
+
+    def results(self, results: Sequence[ScopeResult]) -> None:
+        """A planned scope is finished, and has come to these."""
+        with self._lock:
+            self._finished += 1
+            for result in results:
+                self._say(sentence(result))
+            if self._progress is not None:
+                self._progress.advance(self._task)
+
+    def total(self, result: RunResult) -> None:
+        """Every scope is finished."""
+        self._say(f"{total_sentence(result)} ({monotonic() - self._began:.1f} s)")
+
+    def interrupted(self) -> None:
+        """The user wants it to end before every scope is finished."""
+        scopes, minutes = len(self._run.scopes), self._run.settings.resume_minutes
+        self._say(
+            f"interrupted: {self._finished} of {counted(scopes, 'scope')} finished and in the "
+            "lake; the pages of the others are kept, and the same export goes on with them "
+            f"within {minutes:g} minutes"
+        )
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+def sentence(result: ScopeResult) -> str:
+    """A result in one line."""
+    place = (
+        result.table_name,
+        result.account_id,
+        result.region_name,
+        result.membership_identifier,
+    )
+    line = (
+        f"{' '.join(part for part in place if part)}: {result.outcome}, "
+        f"{result.listed} listed, {result.added} added, {result.changed} changed, "
+        f"{result.vanished} vanished ({counted(result.pages, 'page')}, {result.seconds:.1f} s)"
+    )
+    if result.odd_values:
+        line += f"; {counted(result.odd_values, 'odd value')} kept in extra"
+    if result.error:
+        line += f"; {result.error}"
+    if result.next_token:
+        line += f"; go on with --starting-token {result.next_token}"
+    return line
+
+
+def total_sentence(result: RunResult) -> str:
+    """A whole run in one line."""
+    outcomes = Counter(scope.outcome for scope in result.scopes)
+    parts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    figures = ", ".join(
+        f"{sum(getattr(scope, name) for scope in result.scopes)} {name}"
+        for name in ("listed", "added", "changed", "vanished")
+    )
+    return f"{counted(len(result.scopes), 'scope')}: {parts}; {figures}"
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: `1 page`, `2 pages`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+@contextmanager
+def narrating(run: Run) -> Iterator[Narration]:
+    """Tell of a run while it goes, and of what is kept where the user interrupts it."""
+    console = Console(stderr=True, highlight=False)
+    with _progress(console) as progress:
+        narration = Narration(run, console, progress)
+        try:
+            yield narration
+        except KeyboardInterrupt:
+            narration.interrupted()
+            raise
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress | None]:
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        TextColumn("scopes"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rows]:,} rows, {task.fields[pages]:,} pages"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield progress

@@ -1,0 +1,80 @@
+"""A lake in harlequin, the SQL shell for the terminal: an adapter of its own plug-in kind.
+
+`joblake shell` starts harlequin with it; so does `harlequin --adapter joblake LAKE`. Every query
+goes through the warehouse's fence, as on the command line.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from harlequin import HarlequinAdapter
+from harlequin.exception import HarlequinConnectionError, HarlequinQueryError
+from harlequin.options import FlagOption, HarlequinAdapterOption
+from harlequin_duckdb.adapter import DuckDbConnection, DuckDbCursor
+
+from joblake.errors import JoblakeError
+from joblake.settings.settings import lake_at, lake_of, load_settings
+from joblake.warehouse.warehouse import Warehouse, open_warehouse
+
+_SKIP_CORRUPT = FlagOption(
+    name="skip-corrupt",
+    description="Leave out files that are no readable Parquet, and name them.",
+)
+
+
+class LakeConnection(DuckDbConnection):
+    """An open warehouse, whose queries can only read."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        skipped = "\n".join(f"skipped {path}: {reason}" for path, reason in warehouse.skipped)
+        super().__init__(warehouse.connection, init_message=skipped)
+        self._warehouse = warehouse
+
+    def execute(self, query: str) -> DuckDbCursor | None:
+        """Run one statement; harlequin's own error where it is refused or wrong."""
+        try:
+            statement = self._warehouse.read_only(query)
+        except JoblakeError as error:
+            raise HarlequinQueryError(str(error), title="joblake refused the query") from error
+        return super().execute(statement)
+
+    def close(self) -> None:
+        """Give back memory and spilled rows."""
+        self._warehouse.close()
+
+
+class LakeAdapter(HarlequinAdapter):
+    """Opens the lake that harlequin is given, or the one of the settings."""
+
+    ADAPTER_OPTIONS: list[HarlequinAdapterOption] | None = [_SKIP_CORRUPT]  # noqa: RUF012 - as harlequin declares it
+    IMPLEMENTS_CANCEL = True
+    IMPLEMENTS_CATALOG_SEARCH = True
+    IMPLEMENTS_READ_ONLY = True
+    ADAPTER_DETAILS = "The views of a joblake lake, read only."
+
+    def __init__(
+        self,
+        conn_str: Sequence[str] = (),
+        read_only: bool = True,  # noqa: FBT001, FBT002 - harlequin's signature
+        *,
+        skip_corrupt: bool = False,
+        **_: Any,
+    ) -> None:
+        del read_only  # there is no other way
+        self._location = next(iter(conn_str), None)
+        self._skip_corrupt = skip_corrupt
+
+    @property
+    def connection_id(self) -> str:
+        """What harlequin keeps the history of queries by."""
+        return f"joblake {self._location or ''}".strip()
+
+    def connect(self) -> LakeConnection:
+        """Open the lake as it is now; harlequin's own error where it cannot be read."""
+        try:
+            lake = lake_at(self._location) if self._location else lake_of(load_settings())
+            return LakeConnection(open_warehouse(lake, skip_unreadable=self._skip_corrupt))
+        except JoblakeError as error:
+            raise HarlequinConnectionError(
+                str(error), title="joblake cannot open the lake"
+            ) from error

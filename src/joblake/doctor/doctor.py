@@ -1,0 +1,282 @@
+"""What works and what does not: credentials, permissions, clock, lake, versions, Prefect.
+
+Each finding is either well or comes with the next step. Nothing is listed but one item of each
+table in each place, and nothing is called that an export does not call.
+"""
+
+import os
+import platform
+import re
+import shutil
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from joblake.aws.connections import Connections
+from joblake.doctor.policy import name_of
+from joblake.doctor.trials import Trial, try_listing
+from joblake.errors import CredentialsError, JoblakeError, UsageError
+from joblake.export.planning import (
+    Clock,
+    PlannedScope,
+    checked_tables,
+    connections_of,
+    credentials_of,
+    places_of,
+    utc_now,
+)
+from joblake.lake.local import S3_SCHEME, Lake
+from joblake.settings.settings import Account, Settings, lake_of
+from joblake.sources.catalogue import SOURCES, source_named
+from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+
+_PACKAGES = ("joblake", "boto3", "botocore", "duckdb", "pyarrow", "prefect")
+_CLOCK_SECONDS = 240
+"""How far off a clock may be: AWS refuses requests that are five minutes old."""
+_ATTEMPTS = 2
+_FREE_BYTES = 1 << 30
+_PREFECT_SECONDS = 10
+_USER_INFO = re.compile(r"//[^/@]*@")  # a secret, and Prefect takes it elsewhere
+_RIGHTS = "check the lake's place, its rights and the disk, or choose another with --lake"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `next_step` is set where it is not well.
+
+    Without what `is_vital` no export can begin.
+    """
+
+    subject: str
+    detail: str
+    next_step: str | None = None
+    is_vital: bool = False
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether there is nothing to do about it."""
+        return self.next_step is None
+
+    def as_json(self) -> dict[str, Any]:
+        """The documented members."""
+        status = "ok" if self.is_ok else "problem"
+        return {
+            "subject": self.subject,
+            "status": status,
+            "detail": self.detail,
+            "next_step": self.next_step,
+        }
+
+
+def diagnose(settings: Settings, *, clock: Clock = utc_now) -> Iterator[Finding]:
+    """Look at everything that an export with these settings needs, in the order that it does."""
+    yield _versions()
+    yield from _configuration_and_aws(settings, clock)
+    yield from _lake(settings)
+    yield _prefect()
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """0 where all is well, 3 where no export can begin, else 1."""
+    bad = [finding for finding in findings if not finding.is_ok]
+    if any(finding.is_vital for finding in bad):
+        return 3
+    return 1 if bad else 0
+
+
+def _versions() -> Finding:
+    def of(package: str) -> str:
+        try:
+            return f"{package} {version(package)}"
+        except PackageNotFoundError:
+            return f"{package} as source"
+
+    python = f"Python {platform.python_version()}"
+    return Finding("versions", ", ".join([python, *map(of, _PACKAGES)]))
+
+
+def _configuration_and_aws(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    try:
+        tables = checked_tables(settings)
+        quick = settings.model_copy(update={"max_attempts": min(settings.max_attempts, _ATTEMPTS)})
+        connections = connections_of(quick)
+    except UsageError as error:
+        yield Finding("settings", str(error), "mend this setting", is_vital=True)
+        return
+    names = ", ".join(name_of(credentials_of(account)) for account in settings.accounts)
+    yield Finding("settings", f"accounts: {names}; tables: {', '.join(tables)}")
+    accounts: dict[str, Account] = {}
+    findings = []
+    for account in settings.accounts:
+        finding, account_id = _identity(connections, account)
+        if account_id in accounts:
+            other = name_of(credentials_of(accounts[account_id]))
+            step = "name each account once"
+            finding = replace(finding, detail=f"{finding.detail}, as {other}", next_step=step)
+        elif account_id is not None:
+            accounts[account_id] = account
+        findings.append(finding)
+    # One account that works is enough for an export to begin.
+    yield from (replace(finding, is_vital=not accounts) for finding in findings)
+    yield from _clock(connections, settings, clock)
+    yield from _permissions(settings, connections, accounts)
+
+
+def _identity(connections: Connections, account: Account) -> tuple[Finding, str | None]:
+    credentials = credentials_of(account)
+    subject = f"credentials {name_of(credentials)}"
+    try:
+        account_id = connections.account_of(credentials)
+    except CredentialsError as error:
+        if account.role_arn is None:
+            step = "sign in, or set credentials that AWS accepts (`aws sts get-caller-identity`)"
+        elif not connections.are_accepted(credentials.base):
+            step = f"mend {name_of(credentials.base)} first, which is to assume the role"
+        else:
+            step = (
+                "let the role's trust policy name the caller (and the external_id, if it asks for "
+                "one), and allow the caller sts:AssumeRole: "
+                + _policy_command(name_of(credentials.base))
+            )
+        return Finding(subject, str(error), step), None
+    if account.account_id not in {None, account_id}:
+        detail = f"they are of account {account_id}, not of {account.account_id}"
+        return Finding(subject, detail, "mend account_id, or use other credentials"), None
+    return Finding(subject, f"account {account_id}"), account_id
+
+
+def _clock(connections: Connections, settings: Settings, clock: Clock) -> Iterator[Finding]:
+    before = clock()
+    told = connections.service_instant(credentials_of(settings.accounts[0]).base)
+    if told is None:
+        return
+    ours = before + (clock() - before) / 2
+    seconds = (ours - told).total_seconds()
+    if abs(seconds) <= _CLOCK_SECONDS:
+        yield Finding("clock", f"within {max(abs(seconds), 1):.0f} s of AWS's")
+        return
+    detail = f"{abs(seconds):,.0f} s {'ahead of' if seconds > 0 else 'behind'} AWS's"
+    step = "set the clock of this machine (NTP): AWS refuses requests from another time"
+    yield Finding("clock", detail, step)
+
+
+def _permissions(
+    settings: Settings, connections: Connections, accounts: dict[str, Account]
+) -> Iterator[Finding]:
+    """A finding for each table and account, with the regions where the same came out."""
+    planned: list[PlannedScope] = []
+    try:
+        for account_id, account in accounts.items():
+            for table in settings.tables_of(account):
+                source = source_named(table)
+                planned += places_of(settings, connections, source, account_id, account)
+    except UsageError as error:
+        yield Finding(
+            "regions", str(error), "name a region with --region or AWS_REGION", is_vital=True
+        )
+        return
+    with ThreadPoolExecutor(settings.max_workers, thread_name_prefix="doctor") as pool:
+        trials = list(pool.map(partial(try_listing, settings, connections), planned))
+    for _, same in groupby(sorted(trials, key=lambda t: t.group), lambda t: t.group):
+        yield _permission(list(same))
+
+
+def _permission(trials: list[Trial]) -> Finding:
+    first = trials[0]
+    scope = first.planned.scope
+    regions = ", ".join(trial.planned.scope.region_name for trial in trials)
+    subject = f"{scope.table} {scope.account_id}"
+    detail = f"{first.outcome} in {regions}: {first.detail}"
+    match first.outcome:
+        case "denied":
+            identity = name_of(first.planned.credentials)
+            step = f"allow {first.action}: {_policy_command(identity)}"
+            return Finding(subject, detail, step)
+        case "failed":
+            return Finding(subject, detail, "try again; if it stays so, the words above say why")
+        case "unsupported":
+            return Finding(subject, f"{detail}; an export passes over it")
+        case _:
+            return Finding(subject, f"listed in {regions}: {first.detail}")
+
+
+def _policy_command(identity: str) -> str:
+    option = "" if identity == "default" else f" --identity {identity}"
+    return f"`joblake iam-policy{option}` prints what to allow"
+
+
+def _lake(settings: Settings) -> Iterator[Finding]:
+    subject = f"lake {settings.lake}"
+    try:
+        lake = lake_of(settings)
+        was_there = lake.exists()
+        lake.try_writing()
+        if was_there:
+            yield from _lake_files(lake, subject)
+        else:
+            yield Finding(subject, "not there yet; the first export makes it")
+    except JoblakeError as error:
+        step = _RIGHTS
+        if settings.lake.startswith(S3_SCHEME):
+            step += f"; {_policy_command('default')}"
+        yield Finding(subject, str(error), step, is_vital=True)
+
+
+def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:
+    schemas = {source.table: observation_schema(source) for source in SOURCES.values()}
+    groups = [(lake.table_files(table), schema) for table, schema in schemas.items()]
+    groups.append((lake.listing_files(), LISTING_SCHEMA))
+    count = sum(len(files) for files, _ in groups)
+    refused = [bad for files, schema in groups for bad in lake.unreadable_files(files, schema)]
+    free = shutil.disk_usage(lake.work).free
+    place = "" if lake.work == lake.root else f" in {lake.work}"
+    room = f"{free / (1 << 30):,.0f} GiB free{place}"
+    if free < _FREE_BYTES:
+        yield Finding(subject, f"writable, but {room}", "make room on this disk")
+    elif not refused:
+        yield Finding(subject, f"readable and writable: {count} files, {room}")
+    else:
+        yield Finding(subject, f"writable: {count} files, {room}")
+    for path, reason in refused:
+        step = "restore it from a backup or move it out of the lake"
+        name = lake.name_of(path)
+        yield Finding(f"file {name}", f"no readable Parquet of joblake: {reason}", step)
+
+
+def _prefect() -> Finding:
+    url = os.environ.get("PREFECT_API_URL")
+    if not url:
+        detail = "PREFECT_API_URL is not set: the flow runs on an API of its own"
+        return Finding("Prefect", detail)
+    step = "start it (`prefect server start`), mend PREFECT_API_URL, or unset it"
+    url = _USER_INFO.sub("//", url)
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return Finding("Prefect", f"PREFECT_API_URL={url} is no URL", step)
+    request = Request(f"{url.rstrip('/')}/health", headers=_prefect_authorization())  # noqa: S310 - http or https, as seen above
+    try:
+        with urlopen(request, timeout=_PREFECT_SECONDS) as answer:  # noqa: S310 - the same
+            status = answer.status
+    except HTTPError as error:
+        return Finding("Prefect", f"{url} answers {error.code} {error.reason}", step)
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        return Finding("Prefect", f"{url} does not answer: {reason}", step)
+    return Finding("Prefect", f"{url} answers {status}")
+
+
+def _prefect_authorization() -> dict[str, str]:
+    """The header that Prefect's own client would send."""
+    if key := os.environ.get("PREFECT_API_KEY"):
+        return {"Authorization": f"Bearer {key}"}
+    if words := os.environ.get("PREFECT_API_AUTH_STRING"):
+        return {"Authorization": f"Basic {b64encode(words.encode()).decode()}"}
+    return {}

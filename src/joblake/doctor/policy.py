@@ -1,0 +1,113 @@
+"""The least-privilege IAM policies of a run, each for one identity that it uses.
+
+An identity lists (its own account's resources), assumes roles that list, or keeps a lake on S3; a
+role lists only. Asking STS who one is needs no permission. The actions are the operations that the
+catalogue declares, under the name that requests to their service are signed with.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from joblake.aws.connections import DEFAULT, Credentials
+from joblake.aws.regions import HOME_REGION, known_regions, partition_of
+from joblake.errors import UsageError
+from joblake.export.planning import ALL_REGIONS, checked_tables, credentials_of, given_memberships
+from joblake.lake.local import S3_SCHEME
+from joblake.settings.settings import Account, Settings
+from joblake.sources.catalogue import memberships_operation, source_named
+
+VERSION = "2012-10-17"
+
+Policy = Mapping[str, Any]
+
+
+def policies(settings: Settings) -> dict[str, Policy]:
+    """The policy of each identity by its name, as `name_of` spells it.
+
+    Identities that need no permission at all are left out. UsageError for settings that cannot
+    work.
+    """
+    checked_tables(settings)
+    statements: dict[Credentials, list[dict[str, Any]]] = {DEFAULT: []}
+    for account in settings.accounts:
+        credentials = credentials_of(account)
+        listing = _statement("ListJobsAndModels", actions_of(settings, account), ["*"])
+        statements.setdefault(credentials, []).append(listing)
+    for base in dict.fromkeys(credentials_of(account).base for account in settings.accounts):
+        roles = [a.role_arn for a in settings.accounts if credentials_of(a).base == base]
+        arns = [role_arn for role_arn in roles if role_arn is not None]
+        if arns:
+            assuming = _statement("AssumeRoles", ["sts:AssumeRole"], arns)
+            statements.setdefault(base, []).append(assuming)
+    statements[DEFAULT] += _lake_statements(settings)
+    return {
+        name_of(credentials): {"Version": VERSION, "Statement": found}
+        for credentials, found in statements.items()
+        if found
+    }
+
+
+def policy_of(settings: Settings, identity: str | None) -> tuple[str, Policy]:
+    """The name and policy of one identity, the first where none is named; UsageError else."""
+    found = policies(settings)
+    name = next(iter(found)) if identity is None else identity
+    if name not in found:
+        raise UsageError(f"no identity {name!r} in this run; there are: {', '.join(found)}")
+    return name, found[name]
+
+
+def name_of(credentials: Credentials) -> str:
+    """What `--identity` takes: `default`, `profile:NAME`, or the ARN of a role."""
+    if credentials.role_arn is not None:
+        return credentials.role_arn
+    return "default" if credentials.profile is None else f"profile:{credentials.profile}"
+
+
+def actions_of(settings: Settings, account: Account) -> list[str]:
+    """The actions that listing an account needs, in the order of its tables."""
+    operations = []
+    for table in settings.tables_of(account):
+        source = source_named(table)
+        if source.needs_membership and not given_memberships(settings, account, source):
+            operations.append(memberships_operation())
+        operations.append(source.operation)
+    return list(dict.fromkeys(operation.action for operation in operations))
+
+
+def _lake_statements(settings: Settings) -> list[dict[str, Any]]:
+    """What a lake on S3 needs of whoever writes it; nothing for a local one."""
+    if not settings.lake.startswith(S3_SCHEME):
+        return []
+    bucket, _, prefix = settings.lake.removeprefix(S3_SCHEME).rstrip("/").partition("/")
+    arn = f"arn:{_partition(settings)}:s3:::{bucket}"
+    below = f"{prefix}/*" if prefix else "*"
+    listing = _statement("ListLake", ["s3:ListBucket"], [arn])
+    if prefix:
+        listing["Condition"] = {"StringLike": {"s3:prefix": below}}
+    actions = ["s3:GetObject", "s3:PutObject"]
+    return [listing, _statement("ReadAndWriteLake", actions, [f"{arn}/{below}"])]
+
+
+def _partition(settings: Settings) -> str:
+    """The partition of the run's roles or regions, which is that of its bucket."""
+    for account in settings.accounts:
+        if account.role_arn is not None:
+            return account.role_arn.split(":")[1]
+    patterns = [r for a in settings.accounts for r in settings.regions_of(a, "")]
+    patterns += [os.environ.get(name, "") for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
+    return partition_of(next(_named(patterns), HOME_REGION))
+
+
+def _named(patterns: Iterable[str]) -> Iterator[str]:
+    for pattern in patterns:
+        if pattern != ALL_REGIONS:
+            yield from (
+                region for region in sorted(known_regions()) if fnmatchcase(region, pattern)
+            )
+
+
+def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
+    resource = resources[0] if len(resources) == 1 else resources
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}

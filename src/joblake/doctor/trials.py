@@ -1,0 +1,65 @@
+"""Whether a planned scope can be listed: one page of one item, asked for as an export would."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from joblake.aws.connections import Connections
+from joblake.aws.refusals import describe
+from joblake.export.parents import ACTIVE
+from joblake.export.planning import MEMBERSHIP_PARAMETER, PlannedScope, query_of
+from joblake.listing.pager import Pager, Query
+from joblake.listing.positions import Position
+from joblake.settings.settings import Settings
+from joblake.sources.catalogue import memberships_operation, source_named
+from joblake.sources.service_model import Operation
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What asking for one item came to; `action` is the last permission that was needed."""
+
+    planned: PlannedScope
+    action: str
+    outcome: str
+    detail: str
+
+    @property
+    def group(self) -> tuple[str, str, str, str, str]:
+        """What trials in several regions have in common when they are told together."""
+        scope = self.planned.scope
+        return (scope.table, scope.account_id, self.outcome, self.detail, self.action)
+
+
+def try_listing(settings: Settings, connections: Connections, planned: PlannedScope) -> Trial:
+    """List one item as the export would list all; any error becomes an outcome."""
+    source = source_named(planned.scope.table)
+    operation = source.operation
+    detail = "one item asked for"
+    try:
+        if planned.needs_discovery:
+            operation = memberships_operation()
+            found = _first_page(connections, planned, operation, Query(ACTIVE, 1))
+            if not found:
+                return Trial(planned, operation.action, "complete", "no active membership")
+            planned = planned.of_membership(str(found[0]["id"]))
+            operation = source.operation
+        query = replace(query_of(source, settings), page_size=1, max_items=None, start=Position())
+        if (membership := planned.scope.membership_identifier) is not None:
+            wanted = {**query.parameters, MEMBERSHIP_PARAMETER: membership}
+            query = replace(query, parameters=wanted)
+        _first_page(connections, planned, operation, query)
+    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the outcome
+        outcome = connections.outcome_of(
+            error, operation.client, planned.scope.region_name, planned.credentials
+        )
+        return Trial(planned, operation.action, outcome, describe(error))
+    return Trial(planned, operation.action, "complete", detail)
+
+
+def _first_page(
+    connections: Connections, planned: PlannedScope, operation: Operation, query: Query
+) -> list[dict[str, Any]]:
+    client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
+    pager = Pager(client, operation, query)
+    first = next(pager.pages(None))
+    return [row for page in pager.read([first]) for row in page.rows.to_pylist()]

@@ -1,0 +1,1 @@
+"""Plan a run, list its scopes, merge what they show and put it on record."""

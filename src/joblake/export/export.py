@@ -1,0 +1,293 @@
+"""Export the scopes of a run: list, merge, commit.
+
+What the command line and the flows call. Scopes are independent: whatever happens to one becomes
+its outcome and never stops another.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain
+from threading import Lock
+
+from joblake.aws.connections import Connections
+from joblake.aws.refusals import describe
+from joblake.errors import JoblakeError, LakeError
+from joblake.export.difference import Listed
+from joblake.export.incremental import narrowing
+from joblake.export.merge import Merged, merge
+from joblake.export.outcomes import RunResult, ScopeResult, failed_result, result_of
+from joblake.export.parents import Discovery, discover
+from joblake.export.planning import (
+    MEMBERSHIP_PARAMETER,
+    Clock,
+    PlannedScope,
+    Run,
+    connections_of,
+    query_of,
+    utc_now,
+)
+from joblake.lake.ledger import ScopePast, commit_listing, scope_past
+from joblake.lake.local import Lake, Scope
+from joblake.listing.pager import Listing, Pager, Query, run_listing
+from joblake.listing.positions import Position
+from joblake.listing.spool import Spool
+from joblake.settings.settings import lake_of
+from joblake.sources.catalogue import source_named
+from joblake.sources.schema import listed_schema
+
+_NO_LISTING = Listing(pages=0, requests=0, odd_values=0)
+_NOTHING = Merged(0, 0, 0, 0)
+
+OnPage = Callable[[Scope, int], None]
+
+_sharing = Lock()
+_shared: dict[str, "_Shared"] = {}
+
+
+def export(
+    run: Run,
+    *,
+    clock: Clock = utc_now,
+    on_page: OnPage = lambda _scope, _rows: None,
+    on_results: Callable[[Sequence[ScopeResult]], None] = lambda _results: None,
+) -> RunResult:
+    """Export every scope of a run, `max_workers` at once.
+
+    `on_page` hears the rows of each page as it arrives, `on_results` what each planned scope came
+    to; both may be called from several threads. A KeyboardInterrupt does not wait for the
+    scopes that run.
+    """
+
+    def one(planned: PlannedScope) -> tuple[ScopeResult, ...]:
+        results = export_scope(run, planned, clock=clock, on_page=on_page)
+        on_results(results)
+        return results
+
+    workers = max(1, min(run.settings.max_workers, len(run.scopes)))
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="joblake")
+    try:
+        results = tuple(chain.from_iterable(pool.map(one, run.scopes)))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return RunResult(run.run_id, run.observed_at, results)
+
+
+def export_scope(
+    run: Run,
+    planned: PlannedScope,
+    *,
+    clock: Clock = utc_now,
+    on_page: OnPage = lambda _scope, _rows: None,
+) -> tuple[ScopeResult, ...]:
+    """List one planned scope, merge it into the lake and put the listing on record.
+
+    One result, or one for each membership where these are to be discovered. Never raises for what
+    can go wrong with a scope: the outcome and error of the result say it.
+    """
+    try:
+        shared = _shared_of(run)
+    except JoblakeError as error:  # another machine than the one that planned may lack what it has
+        return (failed_result(planned.scope, describe(error)),)
+    place = shared.connections.place(planned.scope.region_name, planned.credentials)
+
+    def one(scope: PlannedScope, discovery: Discovery | None = None) -> ScopeResult:
+        try:
+            with shared.lake.locked(scope.scope), place.turns:
+                return _ScopeExport(run, scope, shared.lake, clock, on_page).result(discovery)
+        except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
+            return failed_result(scope.scope, describe(error))
+
+    if not planned.needs_discovery:
+        return (one(planned),)
+    with place.turns:
+        found = discover(shared.connections, planned)
+    results = [one(member) for member in found.members]
+    if found.error is not None or not found.members:
+        # Looked and found none is a complete listing of nothing: it goes on record too.
+        results.append(one(planned, found))
+    return tuple(results)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all scopes share that this process exports of a run: clients, those of S3 included."""
+
+    connections: Connections
+    lake: Lake
+
+
+def _shared_of(run: Run) -> _Shared:
+    with _sharing:
+        if run.run_id not in _shared:
+            _shared.clear()  # the next run reads the environment anew
+            _shared[run.run_id] = _Shared(connections_of(run.settings), lake_of(run.settings))
+        return _shared[run.run_id]
+
+
+class _ScopeExport:
+    """One scope's way from listing to commit, with its lock held."""
+
+    def __init__(
+        self, run: Run, planned: PlannedScope, lake: Lake, clock: Clock, on_page: OnPage
+    ) -> None:
+        self._run = run
+        self._planned = planned
+        self._scope = planned.scope
+        self._source = source_named(planned.scope.table)
+        self._lake = lake
+        self._clock = clock
+        self._on_page = on_page
+        self._query = query_of(self._source, run.settings)
+        schema = listed_schema(self._source.operation)
+        self._spool = Spool(lake.spool(self._scope), schema, file_mode=lake.file_mode)
+
+    def result(self, discovery: Discovery | None) -> ScopeResult:
+        """List and commit; of a `discovery` that found nothing to list, commit how it ended."""
+        started_at = self._clock()
+        if discovery is not None:
+            outcome, error = discovery.outcome, discovery.error
+            return self._committed(started_at, _NO_LISTING, _NOTHING, outcome, error)
+        try:
+            # Before the first request: what cannot be merged need not be listed.
+            past = scope_past(self._lake, self._scope, self._lake.scope_files(self._scope))
+        except LakeError as refusal:
+            return self._committed(started_at, _NO_LISTING, _NOTHING, "failed", describe(refusal))
+        self._query = self._narrowed()
+        listing, outcome, error = self._list(started_at, past)
+        try:
+            merged = self._merge(is_whole=outcome == "complete")
+        except Exception as refusal:  # noqa: BLE001 - the edge, as above
+            merged, outcome, error = _NOTHING, "failed", describe(refusal)
+        if merged.held:
+            error = (
+                f"{merged.held} resources are missing at once; they are held until the next "
+                "complete listing confirms it"
+            )
+        if outcome in {"complete", "filtered"}:
+            # Before the listing is on record: a listing that stands there must not be taken up
+            # again, least of all to confirm its own mass vanish.
+            self._spool.discard()
+        return self._committed(started_at, listing, merged, outcome, error)
+
+    def _merge(self, *, is_whole: bool) -> Merged:
+        if not self._spool.pages:
+            self._spool.close()
+            return _NOTHING
+        listed = Listed(
+            scope=self._scope,
+            source=self._source,
+            rows=self._spool.reader,
+            run_id=self._run.run_id,
+            started_at=self._spool.started_at or self._run.observed_at,
+            ended_at=self._clock(),
+            known_until=self._spool.known_until,
+            observed_at=self._run.observed_at,
+            is_whole=is_whole,
+            mass_vanish_share=self._run.settings.mass_vanish_share,
+            store_sensitive=self._run.settings.store_sensitive,
+        )
+        return merge(self._lake, listed)
+
+    def _list(self, started_at: datetime, past: ScopePast) -> tuple[Listing, str, str | None]:
+        """The listing, its outcome and error; the pages are in the spool."""
+        operation = self._source.operation
+        settings = self._run.settings
+        pager: Pager | None = None
+        connections = _shared_of(self._run).connections
+        region_name, credentials = self._scope.region_name, self._planned.credentials
+        try:
+            client = connections.client(operation.client, region_name, credentials)
+            pager = Pager(
+                client,
+                operation,
+                self._scoped_query(),
+                store_sensitive=settings.store_sensitive,
+            )
+            listing = run_listing(
+                pager,
+                self._spool,
+                started_at=started_at,
+                known_until=past.last_observed_at,
+                resume_within=timedelta(minutes=settings.resume_minutes),
+                on_page=lambda rows: self._on_page(self._scope, rows),
+            )
+        except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
+            requests, token = (0, None) if pager is None else (pager.requests, pager.token)
+            listing = Listing(self._spool.pages, requests, self._spool.odd_values)
+            outcome = connections.outcome_of(error, operation.client, region_name, credentials)
+            text = describe(error, hidden=token)
+            return listing, "partial" if listing.pages else outcome, text
+        return listing, "filtered" if self._filters() else "complete", None
+
+    def _narrowed(self) -> Query:
+        """The query, of an incremental listing only for what is new or may have changed.
+
+        A query with a filter or limit of its own is asked as it is.
+        """
+        settings = self._run.settings.for_table(self._scope.table)
+        if not settings.incremental or self._filters():
+            return self._query
+        since = narrowing(self._lake, self._scope, self._source, settings, self._run.observed_at)
+        return replace(self._query, parameters={**self._query.parameters, **since})
+
+    def _scoped_query(self) -> Query:
+        if self._scope.membership_identifier is None:
+            return self._query
+        membership = {MEMBERSHIP_PARAMETER: self._scope.membership_identifier}
+        return replace(self._query, parameters={**self._query.parameters, **membership})
+
+    def _filters(self) -> dict[str, object]:
+        """What narrows the listing; its order does not."""
+        narrowed: dict[str, object] = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in self._query.parameters.items()
+            if name not in self._source.ascending
+        }
+        if self._query.max_items is not None:
+            narrowed["max_items"] = self._query.max_items
+        if self._query.start != Position():
+            # The token itself is the service's secret; that there was one is enough.
+            narrowed |= {"starting_token": True}
+        return narrowed
+
+    def _committed(
+        self,
+        started_at: datetime,
+        listing: Listing,
+        merged: Merged,
+        outcome: str,
+        error: str | None,
+    ) -> ScopeResult:
+        ended_at = self._clock()
+        result = result_of(
+            self._scope,
+            outcome=outcome,
+            listed=merged.listed,
+            added=merged.added,
+            changed=merged.changed,
+            vanished=merged.vanished,
+            pages=listing.pages,
+            requests=listing.requests,
+            seconds=round((ended_at - started_at).total_seconds(), 3),
+            error=error,
+            next_token=listing.resume_token,
+            odd_values=listing.odd_values,
+        )
+        row = asdict(result)
+        del row["seconds"], row["next_token"], row["odd_values"]
+        filters = self._filters()
+        row |= {
+            "run_id": self._run.run_id,
+            # Of a resumed listing, when its first page was asked for.
+            "started_at": min(started_at, self._spool.started_at or started_at),
+            "ended_at": ended_at,
+            "filters": json.dumps(filters, ensure_ascii=False) if filters else None,
+        }
+        try:
+            commit_listing(self._lake, self._scope, row)
+        except Exception as refusal:  # noqa: BLE001 - the edge: what is in the lake is told all the same
+            return replace(result, outcome="failed", error=describe(refusal))
+        return result

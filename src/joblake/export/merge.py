@@ -1,0 +1,261 @@
+"""From a listing's pages and a scope's known state to observations.
+
+An observation is written only when a resource was added, changed or vanished; `difference` says
+how that is known. Rows stream from the spool and from the month's file into a new one, which
+replaces the month's file in one step: no row waits in memory.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+# Its classes stand quoted in the annotations below: Prefect keeps these functions beyond the end of
+# the interpreter, and DuckDB's binding reports as leaked whatever evaluated annotations then hold.
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from joblake import arrow
+from joblake.errors import LakeError
+from joblake.export import difference
+from joblake.export.difference import Listed
+from joblake.lake.ledger import scope_past, until_won
+from joblake.lake.local import Lake, Scope, month_of
+from joblake.listing.pages import flatten_extras
+from joblake.quoting import literal
+from joblake.sources.schema import observation_schema
+
+HOLD_ABOVE = 20
+"""A scope of at most this many resources may vanish at once without being held."""
+# Each thread holds one group: six times as many rows take six times the memory and more bytes.
+_ROWS_IN_GROUP = 20_480
+# A merge is one of several at once.
+_THREADS = 2
+_OPERATOR_MEMORY = "64MB"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """How many resources a listing showed and what it changed. `held` did not vanish yet."""
+
+    listed: int
+    added: int
+    changed: int
+    vanished: int
+    held: int = 0
+
+
+def merge(lake: Lake, listed: Listed) -> Merged:
+    """Write the observations that a listing gives rise to. Call with the scope locked.
+
+    What another machine observed since the listing began stands, because it is as new. LakeError
+    when the lake refuses, UnreadableFileError when one of the scope's files is damaged or foreign;
+    either way the lake is as it was.
+    """
+    return until_won(lambda: _merge(lake, listed))
+
+
+def _merge(lake: Lake, listed: Listed) -> Merged:
+    known_files = lake.scope_files(listed.scope)
+    past = scope_past(lake, listed.scope, known_files)
+    listed = replace(listed, observed_at=past.next_instant(listed.observed_at))
+    target = lake.partition(listed.scope, month_of(listed.observed_at))
+    month = [file for file in known_files if lake.place_of(file) == target]
+    with _connection(lake, known_files, listed.scope) as connection:
+        held = _read_held(lake, listed)
+        connection.register("held", held)
+        connection.register("typed", arrow.no_rows(observation_schema(listed.source)))
+        row_count = _compare(connection, listed, known_files)
+        merged = _verdict(connection, listed.mass_vanish_share)
+        is_held = merged.held > 0
+        if merged.added + merged.changed + merged.vanished:
+            connection.register("news", _news(connection, listed, row_count))
+            connection.execute("drop table listed")  # all is known now, and memory is short
+            partition = difference.partition_sql(
+                listed, month, has_vanished=merged.vanished > 0, is_held=is_held
+            )
+            with lake.replacing(target) as temporary:
+                _copy(connection, partition, temporary)
+        if listed.is_whole and (is_held or held.num_rows):
+            _write_held(lake, listed, connection, is_held=is_held)
+    return merged
+
+
+def _compare(
+    connection: "duckdb.DuckDBPyConnection", listed: Listed, known_files: Sequence[Path]
+) -> int:
+    """Make the tables of what the listing shows and misses; how many rows it has."""
+    connection.register("spool", _numbered(listed.rows()))
+    connection.execute(f"create temp table listed as {difference.listed_sql(listed)}")
+    row_count = _count(connection, "listed")
+    connection.execute(difference.FORGET_REPEATED_SQL)
+    observed = difference.observed_sql(listed, known_files)
+    connection.execute(f"create temp view observed as {observed}")
+    connection.execute(f"create temp table stored as {difference.stored_sql(listed)}")
+    has_learnt = _learn(connection, listed)
+    remembered = difference.remembered_sql(listed, has_learnt=has_learnt)
+    connection.execute(f"create temp view remembered as {remembered}")
+    known = difference.known_sql(listed, has_learnt=has_learnt)
+    connection.execute(f"create temp view known as {known}")
+    connection.execute(f"create temp table shown as {difference.shown_sql(listed)}")
+    connection.execute(f"create temp table missed as {difference.missed_sql(listed)}")
+    return row_count
+
+
+def _numbered(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The rows with their position in the listing."""
+    schema = rows.schema.append(pa.field(difference.POSITION, pa.int64()))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        start = 0
+        for batch in rows:
+            positions = arrow.numbers(np.arange(start, start + batch.num_rows))
+            yield pa.RecordBatch.from_arrays([*batch.columns, positions], schema=schema)
+            start += batch.num_rows
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _news(
+    connection: "duckdb.DuckDBPyConnection", listed: Listed, row_count: int
+) -> pa.RecordBatchReader:
+    """The listed rows that were added or changed, with a `code` for which of the two."""
+    shown = connection.execute(f"select {difference.POSITION}, is_new from shown").fetchnumpy()
+    codes = np.zeros(row_count, np.int8)
+    codes[shown[difference.POSITION]] = np.where(
+        shown["is_new"], difference.ADDED, difference.CHANGED
+    )
+    rows = listed.rows()
+    schema = rows.schema.append(pa.field("code", pa.int8()))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        start = 0
+        for batch in rows:
+            changes = codes[start : start + batch.num_rows]
+            (positions,) = changes.nonzero()
+            is_whole = len(positions) == batch.num_rows
+            chosen = batch if is_whole else batch.take(arrow.numbers(positions))
+            code = arrow.numbers(changes[positions])
+            yield pa.RecordBatch.from_arrays([*chosen.columns, code], schema=schema)
+            start += batch.num_rows
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _read_held(lake: Lake, listed: Listed) -> pa.Table:
+    """What the complete listing before this one missed and held: this one may confirm it.
+
+    Only one that began after that was held may: neither itself, resumed, nor one beside it.
+    """
+    file = lake.file_at(lake.held(listed.scope))
+    nothing = arrow.no_rows(pa.schema([pa.field("identity", pa.string())]))
+    if file is None:
+        return nothing
+    try:
+        held = pq.ParquetFile(file).read()
+        held_at = datetime.fromisoformat((held.schema.metadata or {})[b"held_at"].decode())
+    except (pa.ArrowInvalid, OSError, KeyError, ValueError):
+        return nothing  # not confirmed, so held again
+    return held if held_at < listed.started_at else nothing
+
+
+def _write_held(
+    lake: Lake, listed: Listed, connection: "duckdb.DuckDBPyConnection", *, is_held: bool
+) -> None:
+    """Keep what is missing for the next complete listing; no row where nothing is held."""
+    missing = connection.sql(
+        f"select identity::varchar as identity from missed where not is_confirmed and {is_held}"
+    ).to_arrow_table()
+    marked = missing.replace_schema_metadata({"held_at": listed.ended_at.isoformat()})
+    with lake.replacing(lake.held(listed.scope), is_whole=True) as temporary:
+        pq.write_table(marked, temporary)
+
+
+def _learn(connection: "duckdb.DuckDBPyConnection", listed: Listed) -> bool:
+    """Register what today's model makes of known rows whose `extra` may have become columns.
+
+    A newer SDK knows members that an older one could only keep in `extra`. That is no change of
+    the resource: its known row is compared as today's model would have stored it. False where
+    there is no such row.
+    """
+    connection.execute(f"create temp table older as {difference.OLDER_SQL}")
+    if not _count(connection, "older"):
+        return False
+    older = connection.sql(difference.OLDER_EXTRAS_SQL).to_arrow_table()
+    rows = flatten_extras(
+        older.column("extra").to_pylist(),
+        listed.source.operation,
+        store_sensitive=listed.store_sensitive,
+    ).append_column("stored_identity", older.column("stored_identity"))
+    connection.register("learnt_rows", rows)
+    connection.execute(f"create temp view learnt as {difference.LEARNT_SQL}")
+    return True
+
+
+def _verdict(connection: "duckdb.DuckDBPyConnection", mass_vanish_share: float) -> Merged:
+    shown, added, news, confirmed, gone = (
+        _count(connection, rows)
+        for rows in ("listed", "shown where is_new", "shown", "missed where is_confirmed", "missed")
+    )
+    missing, alive = gone - confirmed, shown - added + gone
+    if alive > HOLD_ABOVE and missing > alive * mass_vanish_share:
+        return Merged(shown, added, news - added, confirmed, held=missing)
+    return Merged(shown, added, news - added, gone)
+
+
+def _copy(connection: "duckdb.DuckDBPyConnection", sql: str, path: Path) -> None:
+    connection.execute(
+        f"copy ({sql}) to {literal(str(path))} (format parquet, compression zstd, "
+        f"row_group_size {_ROWS_IN_GROUP}, use_tmp_file false)"
+    )
+
+
+def _count(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:
+    ((count,),) = connection.execute(f"select count(*) from {rows}").fetchall()
+    return int(count)
+
+
+@contextmanager
+def _connection(
+    lake: Lake, files: Sequence[Path], scope: Scope
+) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """An in-memory DuckDB; its refusals become errors that name the file at fault."""
+    # What does not fit in memory spills beside the spool, where nobody else may read.
+    spill = lake.spool(scope) / "spill.tmp"
+    shutil.rmtree(spill, ignore_errors=True)
+    spill.mkdir(mode=0o700, parents=True)
+    connection = duckdb.connect(
+        config={
+            "TimeZone": "UTC",
+            "autoinstall_known_extensions": False,
+            "temp_directory": str(spill),
+            "threads": _THREADS,
+            # Else a thread that is ahead keeps its rows in memory until the other has written.
+            "preserve_insertion_order": False,
+        }
+    )
+    # What sorts and joins may hold before they spill.
+    connection.execute(f"set operator_memory_limit = '{_OPERATOR_MEMORY}'")
+    try:
+        yield connection
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        if damaged := [file for file in files if _is_damaged(file)]:
+            raise lake.damaged(damaged[0], reason) from error
+        raise LakeError(f"DuckDB could not merge: {reason}; check the lake's disk") from error
+    finally:
+        connection.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _is_damaged(file: Path) -> bool:
+    try:
+        for _ in pq.ParquetFile(file).iter_batches():
+            pass
+    except (pa.ArrowInvalid, OSError):
+        return True
+    return False

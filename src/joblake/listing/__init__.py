@@ -1,0 +1,1 @@
+"""From a list operation to flat rows in the spool: pager, parsers, spool."""

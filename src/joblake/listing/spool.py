@@ -1,0 +1,212 @@
+"""The local spool: a listing's pages on disk until they are merged.
+
+One Arrow stream per scope; a batch holds a page, or several, and the token of what follows it.
+Memory stays bounded whatever the size of the listing, and a listing that was interrupted goes on
+from its last whole batch: a torn tail is dropped.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from joblake.errors import LakeError
+from joblake.listing.pages import Page
+
+_FILE = "pages.arrows"
+_COPY = "pages.tmp"
+_NEXT_TOKEN = b"next_token"
+_ODD_VALUES = b"odd_values"
+_PAGE_COUNT = b"page_count"
+_SPOOL = b"joblake_spool"
+
+
+@dataclass(frozen=True)
+class SpoolIdentity:
+    """What makes two listings the same one: what was asked, and when it began."""
+
+    query: str
+    started_at: datetime
+    known_until: datetime | None = None
+
+    def continues(self, earlier: "SpoolIdentity", resume_within: timedelta | None) -> bool:
+        """Whether this listing may go on with the pages of an earlier one."""
+        age = self.started_at - earlier.started_at
+        if resume_within is None or self.query != earlier.query:
+            return False
+        return timedelta(0) <= age <= resume_within
+
+
+class Spool:
+    """The pages of one scope's listing. LakeError when the disk refuses them.
+
+    `rows`, `pages` and `odd_values` count what it holds; `next_token` is that of the last page;
+    `started_at` is when the listing of its first page began, and `known_until` the instant of the
+    newest observation of the scope by then.
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema, *, file_mode: int) -> None:
+        self._path = folder / _FILE
+        self._schema = schema
+        self._file_mode = file_mode
+        self._writer: pa.RecordBatchStreamWriter | None = None
+        self._file: pa.NativeFile | None = None
+        self.rows = self.pages = self.odd_values = 0
+        self.next_token: str | None = None
+        self.started_at: datetime | None = None
+        self.known_until: datetime | None = None
+
+    def begin(self, identity: SpoolIdentity, *, resume_within: timedelta | None) -> bool:
+        """Open the spool for writing; True when it holds pages of an interrupted listing.
+
+        Pages are kept when the earlier listing asked the same and is at most `resume_within` old;
+        never where that is None.
+        """
+        earlier = self._read_identity()
+        if earlier is None or not identity.continues(earlier, resume_within):
+            self._open(self._path, identity)
+            return False
+        # Copied batch by whole batch, so that a torn tail is gone and writing can go on.
+        resumed = replace(earlier, query=identity.query)
+        copy = self._path.with_name(_COPY)
+        self._open(copy, resumed)
+        for page in self._whole_pages():
+            self.append(page)
+        self._renamed(copy)
+        return self.pages > 0
+
+    def append(self, page: Page) -> None:
+        """Add a page, or several that were read together."""
+        if self._writer is None:
+            raise ValueError("the spool is not open")
+        batches = page.rows.combine_chunks().to_batches()
+        batch = (
+            batches[0]
+            if batches
+            else pa.RecordBatch.from_arrays(
+                [pa.nulls(0, field.type) for field in self._schema], schema=self._schema
+            )
+        )
+        counts = {_ODD_VALUES: page.odd_values, _PAGE_COUNT: page.page_count}
+        metadata = {name: str(count).encode() for name, count in counts.items()}
+        if page.next_token is not None:
+            metadata[_NEXT_TOKEN] = page.next_token.encode(errors="surrogatepass")
+        try:
+            self._writer.write_batch(batch, custom_metadata=metadata)
+        except OSError as error:
+            # An end mark after half a page could make it look whole.
+            self._writer = None
+            raise _refused(self._path, error) from error
+        self.rows += batch.num_rows
+        self.pages += page.page_count
+        self.odd_values += page.odd_values
+        self.next_token = page.next_token
+
+    def restart(self, identity: SpoolIdentity) -> None:
+        """Forget every page and begin anew."""
+        self.close()
+        self._open(self._path, identity)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """All rows in their order, read a batch at a time. Closes the spool.
+
+        The reader raises LakeError at its end when the file did not hold what was written to it.
+        """
+        self.close()
+        return pa.RecordBatchReader.from_batches(self._schema, self._checked_batches())
+
+    def close(self) -> None:
+        """Finish the file; its pages stay for a resume until `discard`."""
+        try:
+            if self._writer is not None:
+                self._writer.close()
+            if self._file is not None:
+                self._file.close()
+        except OSError as error:
+            raise _refused(self._path, error) from error
+        finally:
+            self._writer = self._file = None
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+    def _open(self, path: Path, identity: SpoolIdentity) -> None:
+        self.rows = self.pages = self.odd_values = 0
+        self.next_token = None
+        self.started_at, self.known_until = identity.started_at, identity.known_until
+        written = {"query": identity.query, "started_at": identity.started_at.isoformat()}
+        if identity.known_until is not None:
+            written["known_until"] = identity.known_until.isoformat()
+        schema = self._schema.with_metadata({_SPOOL: json.dumps(written).encode()})
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A new file, because ext4 writes one that was emptied to the disk when it is closed.
+            path.unlink(missing_ok=True)
+            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._file_mode)
+            # Arrow's own file goes on after a short write, where Python's leaves a hole.
+            self._file = pa.OSFile(file, "wb")
+            os.fchmod(file, self._file_mode)  # whatever the umask says
+            self._writer = pa.ipc.new_stream(self._file, schema)
+        except OSError as error:
+            raise _refused(path, error) from error
+
+    def _renamed(self, copy: Path) -> None:
+        try:
+            copy.rename(self._path)
+        except OSError as error:
+            raise _refused(self._path, error) from error
+
+    def _read_identity(self) -> SpoolIdentity | None:
+        """Who wrote the file; None where there is none that this schema can go on with."""
+        try:
+            with pa.OSFile(str(self._path)) as source:
+                schema = pa.ipc.open_stream(source).schema
+            written = json.loads((schema.metadata or {})[_SPOOL])
+            started_at = datetime.fromisoformat(written["started_at"])
+            known = written.get("known_until")
+            known_until = None if known is None else datetime.fromisoformat(known)
+        except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+            return None
+        same_columns = schema.equals(self._schema)
+        found = SpoolIdentity(written["query"], started_at, known_until)
+        return found if same_columns else None
+
+    def _whole_pages(self) -> Iterator[Page]:
+        for batch, metadata in self._whole_batches():
+            token = metadata.get(_NEXT_TOKEN)
+            yield Page(
+                rows=pa.Table.from_batches([batch]),
+                next_token=None if token is None else token.decode(errors="surrogatepass"),
+                odd_values=int(metadata.get(_ODD_VALUES, b"0")),
+                page_count=int(metadata.get(_PAGE_COUNT, b"1")),
+            )
+
+    def _checked_batches(self) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        for batch, _ in self._whole_batches() if self.pages else ():
+            yield batch
+            rows += batch.num_rows
+        if rows != self.rows:
+            raise LakeError(f"{self._path} does not hold the pages that were written to it")
+
+    def _whole_batches(self) -> Iterator[tuple[pa.RecordBatch, dict[bytes, bytes]]]:
+        with pa.OSFile(str(self._path)) as source:
+            reader = pa.ipc.open_stream(source)
+            while True:
+                try:
+                    batch, metadata = reader.read_next_batch_with_custom_metadata()
+                except (StopIteration, OSError, pa.ArrowInvalid):
+                    return
+                # Of our schema, which does not say who wrote the file.
+                yield batch.replace_schema_metadata(self._schema.metadata), dict(metadata or {})
+
+
+def _refused(path: Path, error: OSError) -> LakeError:
+    reason = error.strerror or str(error)
+    return LakeError(f"cannot spool to {path}: {reason}; check the disk's space and rights")

@@ -1,0 +1,1 @@
+"""The DuckDB catalogue over a lake: views, the fence around queries, marts."""

@@ -1,0 +1,85 @@
+"""The demo, as a newcomer runs it: the whole job, with an answer to each of its questions."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from joblake.lake.local import Lake
+from joblake.warehouse.warehouse import open_warehouse
+
+SECONDS = 400
+
+
+def joblake(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A command in a folder and a home of its own, without any setting of ours."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "JOBLAKE_", "PREFECT_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "joblake.cli", *arguments],
+        cwd=folder,
+        env=environment | {"HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a demo of nine nights, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    finished = joblake("demo", "--nights", "9", folder=folder)
+    assert finished.returncode == 0, finished.stderr
+    assert "The flow completed." in finished.stderr
+    return folder, finished.stdout
+
+
+def test_every_question_has_its_answer(demo):
+    """A table follows each question, of which the second tells what is new."""
+    _, printed = demo
+    first, second = re.split(r"^What happened last night\?$", printed, flags=re.MULTILINE)
+    for part in (first, second):
+        header, rule, *rows = part[part.index("job_kind") :].split("\n\n")[0].splitlines()
+        assert set(rule) == {"─"}
+        assert len(rows) > 2, header
+    assert "(new)" in second
+
+
+def test_the_lake_is_where_it_says(demo):
+    """The nights stand in data/demo, the marts beside them, and no check complains."""
+    folder, printed = demo
+    lake = Lake.at(folder / "data" / "demo")
+    assert "The lake lies in data/demo: " in printed
+    with open_warehouse(lake) as warehouse:
+        nights = warehouse.query("select count(distinct run_id) as nights from listings")
+        assert nights.to_pylist() == [{"nights": 9}]
+        for view in warehouse.views():
+            if view.schema == "checks":
+                assert warehouse.query(f"from checks.{view.name}").num_rows == 0, view.name
+    assert (lake.root / "marts" / "jobs.parquet").exists()
+
+
+def test_what_it_says_to_try_next_works(demo):
+    """Each command that it prints gives rows."""
+    folder, printed = demo
+    commands = [
+        shlex.split(line)
+        for line in printed.splitlines()
+        if re.match(r"  (uv run )?joblake query ", line)
+    ]
+    assert len(commands) == 3
+    for command in commands:
+        arguments = command[command.index("joblake") + 1 :]
+        finished = joblake(*arguments, folder=folder)
+        assert (finished.returncode, finished.stderr) == (0, ""), arguments
+        assert len(finished.stdout.splitlines()) > 2, arguments

@@ -1,0 +1,194 @@
+"""Tables: fitted to a terminal, whole everywhere else."""
+
+import os
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from joblake.cli.table import TERMINAL_ROWS, Column, clip, fit, shown, write_table
+
+ARN = "arn:aws:bedrock:us-east-1:111122223333:model-customization-job/amazon.nova/{:012}"
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch):
+    """What a terminal of so many columns shows of a result, line by line."""
+
+    def show(result: pa.Table, columns: int) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        ours, theirs = os.openpty()
+        parts = []
+        with os.fdopen(theirs, "w", encoding="utf-8") as stream:
+            # Read while it is written: a terminal holds a few thousand bytes only.
+            class Terminal:
+                def write(self, text: str) -> None:
+                    stream.write(text)
+                    stream.flush()
+                    parts.append(os.read(ours, 65_536))
+
+                def isatty(self) -> bool:
+                    return stream.isatty()
+
+            write_table(result.to_reader(), Terminal())
+        os.close(ours)
+        return b"".join(parts).decode().replace("\r\n", "\n").splitlines()
+
+    return show
+
+
+def rows_of(count: int, **columns: Any) -> pa.Table:
+    """Rows whose values are made of their numbers, or are the same in all."""
+    return pa.table(
+        {
+            name: [make(number) if callable(make) else make for number in range(count)]
+            for name, make in columns.items()
+        }
+    )
+
+
+def test_what_fits_is_shown_as_it_is(on_terminal):
+    """Narrow results lose nothing, and the last line counts the rows."""
+    lines = on_terminal(rows_of(2, name="job-{}".format, jobs=lambda n: n * 1000), 80)
+    assert lines == ["name   jobs", "───────────", "job-0     0", "job-1  1000", "", "2 rows"]
+
+
+def test_long_texts_are_shortened_before_a_column_goes(on_terminal):
+    """Names and ARNs lose their middle, so that their distinctive end stays; numbers are whole."""
+    result = rows_of(2, arn=ARN.format, other=ARN.format, seconds=lambda n: n + 0.5)
+    lines = on_terminal(result, 60)
+    arn, other, seconds = lines[2].split()
+    assert arn.startswith("arn:aws:")
+    assert other.endswith("0000000000")
+    assert seconds == "0.50"
+    assert max(map(cell_len, lines)) <= 60
+    assert lines[-1] == "2 rows; --format csv has all of it"
+
+
+def test_what_is_the_same_in_every_row_is_told_once(on_terminal):
+    """Columns that say one thing give way first, and nothing of them is lost."""
+    result = rows_of(
+        3, name="job-{}".format, account_id="111122223333", message=None, status="s{}".format
+    )
+    lines = on_terminal(result, 30)
+    assert lines[:3] == ["name   status", "─────────────", "job-0  s0"]
+    assert " ".join(lines[6:]) == (
+        "3 rows the same in every row: account_id 111122223333, message (none)"
+    )
+
+
+def test_columns_of_the_middle_give_way_and_are_named(on_terminal):
+    """The first and the last stay, a sign stands for the others, and the last line names them."""
+    columns = {f"column_{number}": (lambda row, n=number: row * n + 0.5) for number in range(1, 8)}
+    lines = on_terminal(rows_of(2, **columns), 40)
+    assert lines[0].split() == ["column_1", "column_2", "…", "column_7"]
+    assert lines[1] == "─" * len(lines[0])
+    assert lines[3].split() == ["1.50", "2.50", "…", "7.50"]
+    assert " ".join(lines[5:]) == (
+        "2 rows; --format csv has all of it "
+        "4 columns hidden: column_3, column_4, column_5, column_6"
+    )
+
+
+def test_a_terminal_gets_the_first_rows_and_the_count_of_all(on_terminal):
+    """A long result does not flood the terminal."""
+    lines = on_terminal(rows_of(TERMINAL_ROWS + 700, number=lambda n: n), 80)
+    assert lines[2].strip() == "0"
+    assert lines[TERMINAL_ROWS + 1].strip() == str(TERMINAL_ROWS - 1)
+    assert lines[TERMINAL_ROWS + 2 :] == [
+        "",
+        "1,200 rows, the first 500 shown; --format csv has all of it",
+    ]
+
+
+@pytest.mark.parametrize("columns", [1, 7, 80, 300])
+def test_no_rows_and_one_row(on_terminal, columns):
+    """A result without rows has its header, and the count is told on the narrowest terminal."""
+    one = rows_of(1, **{f"column_{number}": "text" for number in range(20)})
+    none = on_terminal(one.slice(1), columns)
+    assert none[0][0] == "c" or columns == 1
+    assert "".join(none[none.index("") :]).replace(" ", "").startswith("0rows")
+    some = on_terminal(one, columns)
+    assert "".join(some[some.index("") :]).replace(" ", "").startswith("1row")
+
+
+widths = st.lists(
+    st.tuples(st.integers(1, 60), st.booleans(), st.booleans()), min_size=1, max_size=30
+)
+
+
+@given(widths, st.integers(1, 200))
+def test_no_line_is_wider_than_the_terminal(kinds, available):
+    """Whatever the columns, a line fits; at least one is shown, and what fits is not cut."""
+    columns = [
+        Column("a", ("x" * width, "x" if differs else "x" * width), is_number=False, can_shrink=can)
+        for width, can, differs in kinds
+    ]
+    found = fit(columns, available)
+    shown_widths = [width for width in found if width]
+    assert shown_widths
+    is_cut = any(not width and not c.is_same for c, width in zip(columns, found, strict=True))
+    signs = [1] if is_cut else []
+    total = sum(shown_widths) + sum(signs) + 2 * (len(shown_widths) + len(signs) - 1)
+    assert total <= available or len(shown_widths) == 1
+    natural = [column.width for column in columns]
+    if sum(natural) + 2 * (len(natural) - 1) <= available:
+        assert found == natural
+    assert all(width <= full for width, full in zip(found, natural, strict=True))
+
+
+@given(st.text(), st.integers(2, 40))
+def test_a_clipped_text_has_the_width(text, width):
+    """However wide its letters are, a text fits its column."""
+    assert cell_len(clip(text, width)) <= width
+
+
+def test_a_sentence_loses_its_end_and_a_name_its_middle():
+    """What tells one from the other stays."""
+    assert clip("The role cannot read the bucket", 12) == "The role ca…"
+    assert clip("nightly-product-tags-3353", 12) == "nightl…-3353"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (True, "true"),
+        (0.0, "0.00"),
+        (1234.567, "1,234.57"),
+        (0.00123, "0.0012"),
+        (float("nan"), "nan"),
+        (1234567, "1234567"),
+        (datetime(2026, 11, 10, 2, 0, 0, 123_456, UTC), "2026-11-10 02:00:00Z"),
+        (datetime(2026, 11, 10, 2, 0), "2026-11-10 02:00:00"),  # noqa: DTZ001 - a naive one
+        ("a\r\nb\tc", "a b c"),
+        ("\x1b[31mred\x07", "�[31mred�"),
+        ("ab\u202edc", "ab�dc"),
+    ],
+)
+def test_values_as_people_read_them(value, text):
+    """Rounded, dated in UTC, on one line, and harmless to the terminal."""
+    assert shown(value) == text
+
+
+def test_an_explanation_is_drawn_as_it_is(on_terminal):
+    """The lines of a query plan stay lines."""
+    plan = pa.table({"explain_key": ["physical_plan"], "explain_value": ["╭──╮\n│ x │\n╰──╯"]})
+    assert on_terminal(plan, 80) == ["╭──╮", "│ x │", "╰──╯"]
+
+
+def test_away_from_a_terminal_everything_is_there(tmp_path):
+    """A file has every row and column in full width, and no closing line."""
+    columns = {f"column_{number}": ARN.format for number in range(9)}
+    with (tmp_path / "table").open("w+", encoding="utf-8") as stream:
+        write_table(rows_of(TERMINAL_ROWS + 1, **columns).to_reader(), stream)
+        stream.seek(0)
+        lines = stream.read().splitlines()
+    assert len(lines) == TERMINAL_ROWS + 3
+    assert lines[-1].split() == [ARN.format(TERMINAL_ROWS)] * 9
+    assert not re.search("…|rows", "\n".join(lines))

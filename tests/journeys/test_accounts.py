@@ -1,0 +1,143 @@
+"""Many accounts and regions through the command line, some of them closed: what is told of each."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from exporting import (
+    ACCOUNT,
+    BATCHES,
+    INFERENCES,
+    JOBS,
+    MEMBERSHIP,
+    MEMBERSHIPS,
+    MODELS,
+    batch_job,
+    custom_model,
+    customization_job,
+    inference_job,
+    membership_of,
+)
+from joblake.endpoint import EndpointServer, FixedResources, Place, error_answer
+from joblake.endpoint.identity import sts_error_answer
+from joblake.sources.catalogue import SOURCES
+
+CLOSED, REFUSED = "444455556666", "777788889999"
+REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-east-1")
+WITHOUT_SERVICE = "ap-east-1"
+CONFIGURATION = f"""
+region = {list(REGIONS)}
+
+[[account]]
+
+[[account]]
+role_arn = "arn:aws:iam::{CLOSED}:role/joblake"
+external_id = "joblake-7f3a"
+
+[[account]]
+role_arn = "arn:aws:iam::{REFUSED}:role/joblake"
+"""
+COVERAGE = """
+select account_id, region_name, table_name, last_outcome, last_error
+from listing_coverage order by all
+"""
+SECONDS = 120
+
+
+def answer(call, _answer):
+    """One role may not be assumed, one may list nothing, one region has no such service."""
+    if call.operation == "AssumeRole" and CLOSED in call.parameters["RoleArn"]:
+        return sts_error_answer("AccessDenied", "not authorized to assume the role", 403)
+    if call.client == "sts":
+        return None
+    if call.region_name == WITHOUT_SERVICE:
+        return error_answer("UnknownOperationException", "", 404)
+    if call.account_id == REFUSED:
+        return error_answer("AccessDeniedException", f"not authorized: {call.operation}", 403)
+    return None
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """`joblake export --json`, then the view of its coverage, each in a process of its own."""
+    folder = tmp_path_factory.mktemp("accounts")
+    (folder / "joblake.toml").write_text(CONFIGURATION)
+    resources = FixedResources(
+        {
+            JOBS: [customization_job(number) for number in range(3)],
+            MODELS: [custom_model(1)],
+            BATCHES: [batch_job(1), batch_job(2)],
+            (MEMBERSHIPS, Place(ACCOUNT, "us-east-1")): [membership_of(MEMBERSHIP)],
+            INFERENCES: [inference_job(1)],
+        }
+    )
+    with EndpointServer(resources, intercept=answer) as server:
+        foreign = ("AWS_", "JOBLAKE_")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        environment |= server.environment()
+
+        def joblake(*arguments):
+            return subprocess.run(
+                [sys.executable, "-m", "joblake.cli", *arguments],
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+
+        exported = joblake("export", "--json")
+        coverage = joblake("query", COVERAGE, "--format", "csv")
+        for finished in (exported, coverage):
+            sys.stdout.write(finished.stdout + finished.stderr)  # shown with pytest -s
+        return exported, list(csv.DictReader(io.StringIO(coverage.stdout)))
+
+
+def test_what_can_be_listed_is_complete_and_the_exit_code_tells_of_the_rest(run):
+    """Of 48 scopes two accounts' are denied and one region's unsupported; the others complete."""
+    exported, _ = run
+    assert exported.returncode == 1, exported.stderr
+    scopes = json.loads(exported.stdout)["scopes"]
+    outcomes = Counter((scope["account_id"], scope["outcome"]) for scope in scopes)
+    assert outcomes == {
+        (ACCOUNT, "complete"): 12,
+        (ACCOUNT, "unsupported"): 4,
+        (CLOSED, "denied"): 16,
+        (REFUSED, "denied"): 12,
+        (REFUSED, "unsupported"): 4,
+    }
+    assert sum(scope["listed"] for scope in scopes) == 3 * (3 + 1 + 2) + 1
+    assert "Traceback" not in exported.stderr
+    assert exported.stderr.splitlines()[-1].startswith(
+        "48 scopes: 12 complete, 28 denied, 8 unsupported; 19 listed, 19 added"
+    )
+
+
+def test_the_coverage_view_tells_each_outcome(run):
+    """Every scope has its row, with the outcome, and the reason where it is not complete."""
+    _, rows = run
+    assert len(rows) == 48
+    assert {(row["account_id"], row["region_name"], row["table_name"]) for row in rows} == {
+        (account, region, table)
+        for account in (ACCOUNT, CLOSED, REFUSED)
+        for region in REGIONS
+        for table in SOURCES
+    }
+    for row in rows:
+        is_offered = row["region_name"] != WITHOUT_SERVICE
+        expected = {
+            ACCOUNT: ("complete", "") if is_offered else ("unsupported", "UnknownOperation"),
+            CLOSED: ("denied", "AccessDenied: not authorized to assume the role"),
+            REFUSED: ("denied", "AccessDeniedException: not authorized: List")
+            if is_offered
+            else ("unsupported", "UnknownOperation"),
+        }[row["account_id"]]
+        assert row["last_outcome"] == expected[0], row
+        assert row["last_error"].startswith(expected[1]), row

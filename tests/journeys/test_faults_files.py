@@ -1,0 +1,241 @@
+"""Files in the lake that are none of ours: named, with the way out, and never overwritten."""
+
+import sys
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from exporting import (
+    ACCOUNT,
+    JOBS,
+    REGION,
+    customization_job,
+    export_scope_alone,
+    listing_rows,
+    observations,
+    run_export,
+)
+from joblake.cli import commands as cli
+from joblake.endpoint import FixedResources
+from joblake.lake.local import Lake, Scope
+
+DAY = timedelta(days=1)
+OTHER = "us-west-2"
+SCOPE = Scope("model_customization_jobs", ACCOUNT, REGION)
+OBSERVATION = "observations.parquet"
+LISTING = "listings.parquet"
+
+
+def half(content):
+    return content[: len(content) // 2]
+
+
+def without_end(content):
+    return content[:-4] + b"XXXX"
+
+
+def cut_in_pages(content):
+    """A sound footer over data that is gone: Parquet's data begins at byte 4."""
+    return content[:4] + b"\x00" * 200 + content[204:]
+
+
+BROKEN = {
+    "no byte": lambda _: b"",
+    "one byte": lambda _: b"P",
+    "half of it": half,
+    "a text": lambda _: b"job,status\n1,done\n",
+    "the magic words alone": lambda _: b"PAR1PAR1",
+    "no end": without_end,
+    "zeros": lambda content: b"\x00" * len(content),
+}
+
+FOREIGN = {
+    "other columns": pa.table({"a": [1, 2], "b": ["x", "y"]}),
+    "no columns": pa.table({}),
+    "times as texts": pa.table(
+        {name: ["x"] for name in ("run_id", "observed_at", "started_at", "change", "outcome")}
+        | {"account_id": [ACCOUNT], "region_name": [REGION]}
+    ),
+    "numbers as texts": pa.table(
+        {name: [5] for name in ("run_id", "account_id", "region_name", "change", "outcome")}
+    ),
+}
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def jobs(serve):
+    resources = FixedResources()
+    serve(resources)
+
+    def put(*numbers):
+        resources.lists[JOBS] = [customization_job(number) for number in numbers]
+
+    return put
+
+
+def file_of(lake, name):
+    files = Lake(lake).scope_files(SCOPE) + Lake(lake).scope_listing_files(SCOPE)
+    (file,) = [file for file in files if file.name == name]
+    return file
+
+
+def spoil(file, fault):
+    if isinstance(fault, pa.Table):
+        pq.write_table(fault, file)
+    else:
+        file.write_bytes(fault(file.read_bytes()))
+    return file.read_bytes()
+
+
+MATRIX = [
+    *((fault, name, 1) for fault in {**BROKEN, **FOREIGN} for name in (OBSERVATION, LISTING)),
+    # In the month after, the file is read and not rewritten.
+    *(
+        (fault, name, 25)
+        for fault in ("half of it", "times as texts")
+        for name in (OBSERVATION, LISTING)
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "name", "days"), MATRIX)
+def test_a_file_that_is_none_of_ours_fails_its_scope_and_stays(  # noqa: PLR0913, PLR0917 - a matrix
+    jobs, lake, night, fault, name, days
+):
+    """The scope fails with the file's name and the way out; other scopes go on; the file stays.
+
+    Put back, the next run goes on as if nothing had been.
+    """
+    jobs(1, 2)
+    run_export(lake, at=night, region=(REGION, OTHER))
+    file = file_of(lake, name)
+    sound = file.read_bytes()
+    spoiled = spoil(file, {**BROKEN, **FOREIGN}[fault])
+    jobs(2, 3)
+    at = night + days * DAY
+    bad, good = run_export(lake, at=at, region=(REGION, OTHER)).scopes
+    assert (bad.outcome, bad.listed, bad.added, bad.vanished) == ("failed", 0, 0, 0)
+    assert str(file) in bad.error
+    assert "backup or move it out of the lake" in bad.error
+    assert (good.outcome, good.added, good.vanished) == ("complete", 1, 1)
+    assert file.read_bytes() == spoiled
+    assert not list(lake.rglob("*.tmp"))
+    file.write_bytes(sound)
+    again, _ = run_export(lake, at=at + timedelta(minutes=5), region=(REGION, OTHER)).scopes
+    assert (again.outcome, again.added, again.vanished) == ("complete", 1, 1)
+    ours = [row for row in observations(lake) if row["region_name"] == REGION]
+    assert [(row["job_name"][-1], row["change"]) for row in ours] == [
+        ("1", "added"),
+        ("2", "added"),
+        ("1", "vanished"),
+        ("3", "added"),
+    ]
+
+
+@pytest.mark.parametrize("name", [OBSERVATION, LISTING])
+def test_damaged_data_under_a_sound_footer_fails_its_scope(jobs, lake, night, name):
+    """A file whose footer is fine and whose data is not is named, and stays."""
+    jobs(*range(50))
+    export_scope_alone(lake, at=night)
+    file = file_of(lake, name)
+    spoiled = spoil(file, cut_in_pages)
+    jobs(*range(51))
+    result = export_scope_alone(lake, at=night + DAY)
+    assert result.outcome == "failed"
+    assert str(file) in result.error
+    assert file.read_bytes() == spoiled
+
+
+def test_a_file_moved_out_of_the_lake_is_the_way_out(jobs, lake, night):
+    """After the damaged file is moved away the scope exports again, beginning anew."""
+    jobs(1, 2)
+    export_scope_alone(lake, at=night)
+    file = file_of(lake, OBSERVATION)
+    spoil(file, half)
+    assert export_scope_alone(lake, at=night + DAY).outcome == "failed"
+    file.rename(lake.parent / "moved.parquet")
+    result = export_scope_alone(lake, at=night + 2 * DAY)
+    assert (result.outcome, result.added) == ("complete", 2)
+
+
+def run_query(monkeypatch, lake, *options):
+    arguments = [
+        "joblake",
+        "query",
+        "select count(*) as n from observations.model_customization_jobs",
+    ]
+    arguments += ["--lake", str(lake), "--format", "csv", *options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code
+
+
+@pytest.mark.parametrize("fault", BROKEN.values(), ids=BROKEN)
+def test_a_query_names_the_file_and_skips_it_only_when_told(  # noqa: PLR0913, PLR0917 - fixtures
+    jobs, lake, night, monkeypatch, capsys, fault
+):
+    """A query fails and names the file; with --skip-corrupt, stderr says what is left out."""
+    jobs(1, 2)
+    run_export(lake, at=night, region=(REGION, OTHER))
+    file = file_of(lake, OBSERVATION)
+    spoil(file, fault)
+    assert run_query(monkeypatch, lake) == 3
+    refused = capsys.readouterr()
+    assert str(file) in refused.err
+    assert refused.out == ""
+    assert run_query(monkeypatch, lake, "--skip-corrupt") == 0
+    told = capsys.readouterr()
+    assert told.out.split() == ["n", "2"]
+    assert f"skipped {file}" in told.err
+
+
+def test_files_beside_the_partitions_are_nobodys_business(jobs, lake, night):
+    """Other files in the lake's folders are neither read nor touched."""
+    jobs(1)
+    export_scope_alone(lake, at=night)
+    month = file_of(lake, OBSERVATION).parent
+    strangers = [
+        month / "notes.txt",
+        month / "copy.parquet",
+        month / ".observations.parquet.swp",
+        lake / "README.md",
+        lake / "model_customization_jobs" / OBSERVATION,
+        lake / "listings" / LISTING,
+    ]
+    for stranger in strangers:
+        stranger.write_bytes(b"mine")
+    jobs(1, 2)
+    result = export_scope_alone(lake, at=night + DAY)
+    assert (result.outcome, result.added) == ("complete", 1)
+    assert {stranger.read_bytes() for stranger in strangers} == {b"mine"}
+    assert len(observations(lake)) == 2
+    assert len(listing_rows(lake)) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["a[1-2]b", "it's", "a*b?", "sp ace", "ünï🦆", "{x}", "a=b", "%41"]
+)
+def test_a_lake_may_have_any_name(  # noqa: PLR0913, PLR0917 - fixtures
+    jobs, tmp_path, night, monkeypatch, capsys, name
+):
+    """No character of the lake's path is a pattern or a quotation mark to DuckDB."""
+    lake, beside = tmp_path / name / "lake", tmp_path / "a1b" / "lake"
+    # As a pattern, some of the names would match this lake too, or instead.
+    jobs(77)
+    export_scope_alone(beside, at=night)
+    for number in range(3):
+        jobs(*range(number, number + 2))
+        result = export_scope_alone(lake, at=night + number * DAY)
+        assert (result.outcome, result.listed) == ("complete", 2)
+    assert len(observations(lake)) == 2 + 2 + 2
+    assert "job-000077" not in {row["job_name"] for row in observations(lake)}
+    assert run_query(monkeypatch, lake) == 0
+    assert capsys.readouterr().out.split() == ["n", "6"]
