@@ -36,8 +36,8 @@ from joblake.errors import LakeError, UsageError
 from joblake.listing import aside
 from joblake.listing.pager import Pager, Query, run_listing
 from joblake.listing.pages import Page
-from joblake.listing.positions import Position, decode_position
 from joblake.listing.spool import Spool
+from joblake.listing.start import BEGINNING, decode_start
 from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import listed_schema
 
@@ -107,13 +107,13 @@ def resources():
 def list_part(serve, resources, tmp_path):
     """List a part through boto3 and the spool: job names and the token to go on with.
 
-    The clock stands still, so that the service's tokens depend on the position alone.
+    The clock stands still, so that the service's tokens depend on the start alone.
     """
     serve(resources, clock=lambda: FIRST_INSTANT)
     connections = Connections(Politeness(max_attempts=1))
 
     def part(page_size, max_items=None, token=None):
-        start = Position() if token is None else decode_position(token, OPERATION)
+        start = BEGINNING if token is None else decode_start(token, OPERATION)
         query = Query(SOURCE.ascending, page_size, max_items, start)
         pager = Pager(connections.client("bedrock", "us-east-1"), OPERATION, query)
         spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)

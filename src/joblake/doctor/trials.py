@@ -8,7 +8,7 @@ from joblake.aws.refusals import describe
 from joblake.export.parents import ACTIVE
 from joblake.export.planning import MEMBERSHIP_PARAMETER, PlannedScope, query_of
 from joblake.listing.pager import Pager, Query
-from joblake.listing.positions import Position
+from joblake.listing.start import BEGINNING
 from joblake.settings.settings import Settings
 from joblake.sources.catalogue import memberships_operation, source_named
 from joblake.sources.service_model import Operation
@@ -43,7 +43,7 @@ def try_listing(settings: Settings, connections: Connections, planned: PlannedSc
                 return Trial(planned, operation.action, "complete", "no active membership")
             planned = planned.of_membership(str(found[0]["id"]))
             operation = source.operation
-        query = replace(query_of(source, settings), page_size=1, max_items=None, start=Position())
+        query = replace(query_of(source, settings), page_size=1, max_items=None, start=BEGINNING)
         if (membership := planned.scope.membership_identifier) is not None:
             wanted = {**query.parameters, MEMBERSHIP_PARAMETER: membership}
             query = replace(query, parameters=wanted)

@@ -22,7 +22,7 @@ from joblake.quoting import identifier, literal, patterns
 from joblake.sources.catalogue import Source
 from joblake.sources.schema import EPOCH, EXTRA, MICROSECOND, column_of, item_columns, listed_schema
 
-POSITION = "listed_position"
+ROW_NUMBER = "listed_row_number"
 CHANGED, ADDED = 1, 2
 
 
@@ -60,7 +60,7 @@ def listed_sql(listed: Listed) -> str:
     modified = "null" if source.modified is None else identifier(column_of(source, source.modified))
     return f"""
         select
-            {POSITION},
+            {ROW_NUMBER},
             {_identity(source)} as identity,
             {_state(map(identifier, listed.names))} as state,
             {modified} as modified_at
@@ -70,12 +70,12 @@ def listed_sql(listed: Listed) -> str:
 
 FORGET_REPEATED_SQL = f"""
     delete from listed
-    where {POSITION} in (
-        select {POSITION}
+    where {ROW_NUMBER} in (
+        select {ROW_NUMBER}
         from listed
         where identity in (select identity from listed group by identity having count(*) > 1)
         qualify row_number() over (
-            partition by identity order by modified_at desc nulls last, {POSITION} desc
+            partition by identity order by modified_at desc nulls last, {ROW_NUMBER} desc
         ) > 1
     )
 """
@@ -177,7 +177,7 @@ def known_sql(listed: Listed, *, has_learnt: bool) -> str:
 def shown_sql(listed: Listed) -> str:
     """What the listing shows that is new or no longer in its known state."""
     return f"""
-        select {POSITION}, known.identity is null or not known.is_alive as is_new
+        select {ROW_NUMBER}, known.identity is null or not known.is_alive as is_new
         from listed left join known using (identity)
         where (is_new or listed.state <> known.state)
             and (known.identity is null or {_is_older(listed)})

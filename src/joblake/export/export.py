@@ -32,8 +32,8 @@ from joblake.export.planning import (
 from joblake.lake.ledger import ScopePast, commit_listing, scope_past
 from joblake.lake.local import Lake, Scope
 from joblake.listing.pager import Listing, Pager, Query, run_listing
-from joblake.listing.positions import Position
 from joblake.listing.spool import Spool
+from joblake.listing.start import BEGINNING
 from joblake.settings.settings import lake_of
 from joblake.sources.catalogue import source_named
 from joblake.sources.schema import listed_schema
@@ -248,7 +248,7 @@ class _ScopeExport:
         }
         if self._query.max_items is not None:
             narrowed["max_items"] = self._query.max_items
-        if self._query.start != Position():
+        if self._query.start != BEGINNING:
             # The token itself is the service's secret; that there was one is enough.
             narrowed |= {"starting_token": True}
         return narrowed

@@ -107,14 +107,14 @@ def _compare(
 
 
 def _numbered(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    """The rows with their position in the listing."""
-    schema = rows.schema.append(pa.field(difference.POSITION, pa.int64()))
+    """The rows with their number in the listing."""
+    schema = rows.schema.append(pa.field(difference.ROW_NUMBER, pa.int64()))
 
     def batches() -> Iterator[pa.RecordBatch]:
         start = 0
         for batch in rows:
-            positions = arrow.numbers(np.arange(start, start + batch.num_rows))
-            yield pa.RecordBatch.from_arrays([*batch.columns, positions], schema=schema)
+            numbers = arrow.numbers(np.arange(start, start + batch.num_rows))
+            yield pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=schema)
             start += batch.num_rows
 
     return pa.RecordBatchReader.from_batches(schema, batches())
@@ -124,9 +124,9 @@ def _news(
     connection: "duckdb.DuckDBPyConnection", listed: Listed, row_count: int
 ) -> pa.RecordBatchReader:
     """The listed rows that were added or changed, with a `code` for which of the two."""
-    shown = connection.execute(f"select {difference.POSITION}, is_new from shown").fetchnumpy()
+    shown = connection.execute(f"select {difference.ROW_NUMBER}, is_new from shown").fetchnumpy()
     codes = np.zeros(row_count, np.int8)
-    codes[shown[difference.POSITION]] = np.where(
+    codes[shown[difference.ROW_NUMBER]] = np.where(
         shown["is_new"], difference.ADDED, difference.CHANGED
     )
     rows = listed.rows()
@@ -136,10 +136,10 @@ def _news(
         start = 0
         for batch in rows:
             changes = codes[start : start + batch.num_rows]
-            (positions,) = changes.nonzero()
-            is_whole = len(positions) == batch.num_rows
-            chosen = batch if is_whole else batch.take(arrow.numbers(positions))
-            code = arrow.numbers(changes[positions])
+            (numbers,) = changes.nonzero()
+            is_whole = len(numbers) == batch.num_rows
+            chosen = batch if is_whole else batch.take(arrow.numbers(numbers))
+            code = arrow.numbers(changes[numbers])
             yield pa.RecordBatch.from_arrays([*chosen.columns, code], schema=schema)
             start += batch.num_rows
 

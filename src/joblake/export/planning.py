@@ -14,7 +14,7 @@ from joblake.aws.regions import HOME_REGION, known_regions
 from joblake.errors import CredentialsError, UsageError
 from joblake.lake.local import Scope
 from joblake.listing.pager import Query
-from joblake.listing.positions import Position, decode_position
+from joblake.listing.start import BEGINNING, decode_start
 from joblake.settings.settings import Account, Settings, account_of_role, lake_of
 from joblake.sources.catalogue import Source, source_named
 from joblake.sources.service_model import convert_parameter
@@ -235,7 +235,7 @@ def given_memberships(settings: Settings, account: Account, source: Source) -> t
 
 def _require_one_start(settings: Settings, scopes: Sequence[PlannedScope]) -> None:
     starts = {query_of(source_named(planned.scope.table), settings).start for planned in scopes}
-    if starts != {Position()} and (len(scopes) > 1 or scopes[0].needs_discovery):
+    if starts != {BEGINNING} and (len(scopes) > 1 or scopes[0].needs_discovery):
         raise UsageError(
             "a starting token belongs to one listing; choose it with --table, --region and "
             "--membership"
@@ -261,7 +261,7 @@ def query_of(source: Source, settings: Settings) -> Query:
     token = converted.pop(operation.input_token, None)
     if settings.starting_token is not None:
         token = settings.starting_token
-    start = Position() if token is None else decode_position(str(token), operation)
+    start = BEGINNING if token is None else decode_start(str(token), operation)
     return Query(
         parameters={**source.ascending, **converted},
         page_size=operation.page_maximum if page_size is None else int(str(page_size)),

@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 from joblake.errors import DamagedPageError, TokenLoopError
 from joblake.listing.aside import Aside
 from joblake.listing.pages import Page, UnreadPage, read_pages, receive_page
-from joblake.listing.positions import START, Position, encode_position
 from joblake.listing.spool import Spool, SpoolIdentity
+from joblake.listing.start import BEGINNING, Start, encode_start
 from joblake.sources.service_model import Operation, ParameterValue
 
 MAX_RESTARTS = 2
@@ -39,12 +39,12 @@ class Query:
     parameters: Mapping[str, ParameterValue]
     page_size: int
     max_items: int | None = None
-    start: Position = START
+    start: Start = BEGINNING
 
     @property
     def is_whole(self) -> bool:
         """Whether it begins at page 1 and runs to the end."""
-        return self.max_items is None and self.start == START
+        return self.max_items is None and self.start == BEGINNING
 
     def digest(self, operation: Operation, *, store_sensitive: bool) -> str:
         """Equal for two listings that take the same from the same items in the same pages."""
@@ -165,7 +165,7 @@ def run_listing(  # noqa: PLR0913 - when it began and what was known then belong
     is_resumed = spool.begin(identity, resume_within=resume_within if query.is_whole else None)
     if is_resumed and spool.next_token is None:
         return Listing(spool.pages, pager.requests, spool.odd_values)
-    start = Position(spool.next_token) if is_resumed else query.start
+    start = Start(spool.next_token) if is_resumed else query.start
     restarted: SpoolIdentity | None = None
     for attempt in range(MAX_RESTARTS + 1):
         try:
@@ -180,7 +180,7 @@ def run_listing(  # noqa: PLR0913 - when it began and what was known then belong
 
 
 def _list_from(
-    start: Position,
+    start: Start,
     pager: Pager,
     spool: Spool,
     on_page: Callable[[int], None],
@@ -214,7 +214,7 @@ class _Intake:
 
     def __init__(
         self,
-        start: Position,
+        start: Start,
         pager: Pager,
         spool: Spool,
         restarted: SpoolIdentity | None,
@@ -239,10 +239,10 @@ class _Intake:
         self._spool.append(replace(page, rows=kept))
         self.rows += kept.num_rows
         if is_cut:
-            return encode_position(Position(self._token, skipped + kept.num_rows), self._operation)
+            return encode_start(Start(self._token, skipped + kept.num_rows), self._operation)
         self._token = page.next_token
         if kept.num_rows == room and self._token is not None:
-            return encode_position(Position(self._token), self._operation)
+            return encode_start(Start(self._token), self._operation)
         return None
 
 

@@ -1,4 +1,4 @@
-"""Positions in a listing, as boto3 and the AWS CLI write and read them."""
+"""Where a listing starts, as boto3 and the AWS CLI write and read them."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from joblake.endpoint import FixedResources
 from joblake.errors import UsageError
-from joblake.listing.positions import Position, decode_position, encode_position
+from joblake.listing.start import Start, decode_start, encode_start
 from joblake.sources.catalogue import SOURCES
 
 OPERATION = SOURCES["custom_models"].operation
@@ -29,16 +29,16 @@ TOKENS = st.text(min_size=1)
 
 
 @given(TOKENS, st.integers(0, 1000))
-def test_a_position_comes_back_from_its_token(token, skipped_items):
+def test_a_start_comes_back_from_its_token(token, skipped_items):
     """What joblake writes it reads, tokens of any text included."""
-    position = Position(token, skipped_items)
-    assert decode_position(encode_position(position, OPERATION), OPERATION) == position
+    start = Start(token, skipped_items)
+    assert decode_start(encode_start(start, OPERATION), OPERATION) == start
 
 
-def test_a_position_on_page_1_comes_back_from_its_token():
+def test_a_start_on_page_1_comes_back_from_its_token():
     """Items may be skipped before the service has given any token."""
-    position = Position(None, 3)
-    assert decode_position(encode_position(position, OPERATION), OPERATION) == position
+    start = Start(None, 3)
+    assert decode_start(encode_start(start, OPERATION), OPERATION) == start
 
 
 @given(TOKENS, st.integers(1, 1000))
@@ -46,8 +46,8 @@ def test_botocore_and_joblake_write_the_same(token, skipped_items):
     """Each decodes what the other encodes."""
     words = {"nextToken": token, "boto_truncate_amount": skipped_items}
     written = TokenEncoder().encode(dict(words))
-    assert decode_position(written, OPERATION) == Position(token, skipped_items)
-    ours = encode_position(Position(token, skipped_items), OPERATION)
+    assert decode_start(written, OPERATION) == Start(token, skipped_items)
+    ours = encode_start(Start(token, skipped_items), OPERATION)
     assert TokenDecoder().decode(ours) == words
 
 
@@ -70,9 +70,9 @@ def names_from(client, token, **limits):
 def test_the_paginator_of_boto3_goes_on_from_our_token(client, limit):
     """Decoded and encoded again by us, boto3's resume token lists exactly the rest."""
     first, resume_token = names_from(client, None, MaxItems=limit)
-    position = decode_position(resume_token, OPERATION)
-    assert position.skipped_items == limit % 3
-    rest, end = names_from(client, encode_position(position, OPERATION))
+    start = decode_start(resume_token, OPERATION)
+    assert start.skipped_items == limit % 3
+    rest, end = names_from(client, encode_start(start, OPERATION))
     assert first + rest == [model["modelName"] for model in MODELS]
     assert end is None
 
@@ -81,7 +81,7 @@ def test_the_paginator_of_boto3_goes_on_from_our_token(client, limit):
 def test_an_empty_token_is_refused(token):
     """An unset variable on the command line does not list everything again."""
     with pytest.raises(UsageError, match="leave --starting-token out"):
-        decode_position(token, OPERATION)
+        decode_start(token, OPERATION)
 
 
 def encoded(value: object) -> str:
@@ -121,4 +121,4 @@ def encoded(value: object) -> str:
 )
 def test_any_other_token_is_the_service_s_own(token):
     """A token of another make is handed to the service as it is."""
-    assert decode_position(token, OPERATION) == Position(token)
+    assert decode_start(token, OPERATION) == Start(token)
