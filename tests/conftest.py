@@ -25,15 +25,23 @@ settings.load_profile("joblake")
 _FOREIGN = ("AWS_", "JOBLAKE_", "PREFECT_")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _environment_without_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No setting of the machine reaches a test or a process that it starts."""
+    nothing = tmp_path_factory.mktemp("no-settings")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(_FOREIGN):
+                patch.delenv(name)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_CONFIG_FILE", str(nothing / "config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nothing / "credentials"))
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the machine reaches a test, and no file of a test the checkout."""
-    for name in os.environ:
-        if name.startswith(_FOREIGN):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-aws-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-aws-credentials"))
+def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No file of a test gets into the checkout."""
     monkeypatch.chdir(tmp_path)
 
 

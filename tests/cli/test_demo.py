@@ -1,44 +1,21 @@
 """The demo, as a newcomer runs it: the whole job, with an answer to each of its questions."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from command_line import run_joblake, run_joblake_process
 from joblake.lake.local import Lake
 from joblake.warehouse.warehouse import open_warehouse
-
-SECONDS = 400
-
-
-def joblake(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A command in a folder and a home of its own, without any setting of ours."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "JOBLAKE_", "PREFECT_"))
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "joblake.cli", *arguments],
-        cwd=folder,
-        env=environment | {"HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a demo of nine nights, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
-    finished = joblake("demo", "--nights", "9", folder=folder)
+    finished = run_joblake_process("demo", "--nights", "9", folder=folder, HOME=str(folder))
     assert finished.returncode == 0, finished.stderr
     assert "The flow completed." in finished.stderr
     return folder, finished.stdout
@@ -80,6 +57,6 @@ def test_what_it_says_to_try_next_works(demo):
     assert len(commands) == 3
     for command in commands:
         arguments = command[command.index("joblake") + 1 :]
-        finished = joblake(*arguments, folder=folder)
+        finished = run_joblake(*arguments, folder=folder)
         assert (finished.returncode, finished.stderr) == (0, ""), arguments
         assert len(finished.stdout.splitlines()) > 2, arguments

@@ -4,8 +4,6 @@ import http.server
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import WITHOUT_POWERS, run_joblake, run_joblake_process
 from exporting import (
     INFERENCES,
     JOBS,
@@ -273,9 +272,7 @@ def test_a_lake_without_rights(serve, resources, tmp_path):
     server = serve(resources)
     run_export(tmp_path / "lake")
     (tmp_path / "lake" / ".locks").chmod(0o500)
-    powers = "-dac_override,-dac_read_search"  # what lets root write where nobody may
-    unprivileged = ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}"]
-    finished = joblake(*(unprivileged if os.geteuid() == 0 else []), options=("--lake", "lake"))
+    finished = run_joblake_process("doctor", "--lake", "lake", before=WITHOUT_POWERS)
     (tmp_path / "lake" / ".locks").chmod(0o700)
     assert finished.returncode == 3, finished.stderr
     assert "problem  lake lake: cannot write " in finished.stdout
@@ -373,20 +370,11 @@ def test_prefect_at_another_address(serve, resources, monkeypatch, prefect):
     assert prefect
 
 
-def joblake(*prefix: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*prefix, sys.executable, "-m", "joblake.cli", "doctor", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_command_prints_a_line_for_each_finding(serve, resources):
     """`ok`, or `problem` with the next step below it; stderr is silent."""
     refusal = error_answer("AccessDeniedException", "no", 403)
     serve(resources, intercept=lambda call, _: refusal if call.operation == MODELS else None)
-    finished = joblake(options=("--lake", "lake"))
+    finished = run_joblake("doctor", "--lake", "lake")
     assert (finished.returncode, finished.stderr) == (1, "")
     lines = finished.stdout.splitlines()
     bad = next(number for number, line in enumerate(lines) if line.startswith("problem  "))
@@ -398,7 +386,7 @@ def test_the_command_prints_a_line_for_each_finding(serve, resources):
 def test_the_command_as_json(serve, resources):
     """One object with the documented members, and the same exit code."""
     serve(resources)
-    finished = joblake(options=("--lake", "/proc/lake", "--json"))
+    finished = run_joblake("doctor", "--lake", "/proc/lake", "--json")
     assert (finished.returncode, finished.stderr) == (3, "")
     told = json.loads(finished.stdout)
     assert list(told) == ["is_ok", "findings"]
@@ -413,7 +401,7 @@ def test_no_secret_is_told(serve, resources, monkeypatch):
     serve(resources)
     monkeypatch.setenv("PREFECT_API_URL", "http://user:hunter2@127.0.0.1:9/api")
     monkeypatch.setenv("PREFECT_API_KEY", "pnu_secret")
-    finished = joblake(options=("--lake", "lake"))
+    finished = run_joblake("doctor", "--lake", "lake")
     assert finished.returncode == 1
     told = finished.stdout + finished.stderr
     for secret in ("hunter2", "pnu_secret", os.environ["AWS_SECRET_ACCESS_KEY"]):

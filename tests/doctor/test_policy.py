@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,6 +10,7 @@ from fnmatch import fnmatchcase
 import pytest
 from botocore.client import BaseClient
 
+from command_line import run_joblake
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -237,14 +236,15 @@ def test_an_identity_that_is_none_is_named():
 )
 def test_the_command_refuses_what_an_export_would(options, message):
     """A policy is printed for settings that work, else one line and exit code 2."""
-    finished = iam_policy(*options)
+    finished = run_joblake("iam-policy", *options)
     assert (finished.returncode, finished.stdout) == (2, "")
     assert re.fullmatch(f"error: .*{message}.*\n", finished.stderr)
 
 
 def test_the_command_prints_a_policy_and_names_the_others():
     """JSON alone on stdout, without asking AWS; what else there is on stderr."""
-    finished = iam_policy("--account", "default", "--role-arn", ROLE)
+    options = ("iam-policy", "--account", "default", "--role-arn", ROLE)
+    finished = run_joblake(*options)
     assert finished.returncode == 0
     policy = json.loads(finished.stdout)
     assert policy == policies(load_settings(account=("default",), role_arn=(ROLE,)))["default"]
@@ -252,16 +252,7 @@ def test_the_command_prints_a_policy_and_names_the_others():
         "this is the policy of default; others, with --identity, have:",
         f"  {ROLE}",
     ]
-    other = iam_policy("--account", "default", "--role-arn", ROLE, "--identity", ROLE)
+    other = run_joblake(*options, "--identity", ROLE)
     assert (other.returncode, other.stderr) == (0, "")
     assert "sts:AssumeRole" not in other.stdout
     assert ACCOUNT not in other.stdout
-
-
-def iam_policy(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "joblake.cli", "iam-policy", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )

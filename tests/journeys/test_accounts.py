@@ -3,13 +3,12 @@
 import csv
 import io
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 
 import pytest
 
+from command_line import run_joblake
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -47,7 +46,6 @@ COVERAGE = """
 select account_id, region_name, table_name, last_outcome, last_error
 from listing_coverage order by all
 """
-SECONDS = 120
 
 
 def answer(call, _answer):
@@ -65,7 +63,7 @@ def answer(call, _answer):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """`joblake export --json`, then the view of its coverage, each in a process of its own."""
+    """`joblake export --json`, then the view of its coverage."""
     folder = tmp_path_factory.mktemp("accounts")
     (folder / "joblake.toml").write_text(CONFIGURATION)
     resources = FixedResources(
@@ -78,23 +76,9 @@ def run(tmp_path_factory):
         }
     )
     with EndpointServer(resources, intercept=answer) as server:
-        foreign = ("AWS_", "JOBLAKE_")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        environment |= server.environment()
-
-        def joblake(*arguments):
-            return subprocess.run(
-                [sys.executable, "-m", "joblake.cli", *arguments],
-                cwd=folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
-
-        exported = joblake("export", "--json")
-        coverage = joblake("query", COVERAGE, "--format", "csv")
+        options = {"folder": folder, **server.environment()}
+        exported = run_joblake("export", "--json", **options)
+        coverage = run_joblake("query", COVERAGE, "--format", "csv", **options)
         for finished in (exported, coverage):
             sys.stdout.write(finished.stdout + finished.stderr)  # shown with pytest -s
         return exported, list(csv.DictReader(io.StringIO(coverage.stdout)))

@@ -1,12 +1,12 @@
 """Files in the lake that are none of ours: named, with the way out, and never overwritten."""
 
-import sys
 from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from command_line import run_joblake
 from exporting import (
     ACCOUNT,
     JOBS,
@@ -17,7 +17,6 @@ from exporting import (
     observations,
     run_export,
 )
-from joblake.cli import commands as cli
 from joblake.endpoint import FixedResources
 from joblake.lake.local import Lake, Scope
 
@@ -165,36 +164,24 @@ def test_a_file_moved_out_of_the_lake_is_the_way_out(jobs, lake, night):
     assert (result.outcome, result.added) == ("complete", 2)
 
 
-def run_query(monkeypatch, lake, *options):
-    arguments = [
-        "joblake",
-        "query",
-        "select count(*) as n from observations.model_customization_jobs",
-    ]
-    arguments += ["--lake", str(lake), "--format", "csv", *options]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    return ended.value.code
+def run_query(lake, *options):
+    sql = "select count(*) as n from observations.model_customization_jobs"
+    return run_joblake("query", sql, "--lake", str(lake), "--format", "csv", *options)
 
 
 @pytest.mark.parametrize("fault", BROKEN.values(), ids=BROKEN)
-def test_a_query_names_the_file_and_skips_it_only_when_told(  # noqa: PLR0913, PLR0917 - fixtures
-    jobs, lake, night, monkeypatch, capsys, fault
-):
+def test_a_query_names_the_file_and_skips_it_only_when_told(jobs, lake, night, fault):
     """A query fails and names the file; with --skip-corrupt, stderr says what is left out."""
     jobs(1, 2)
     run_export(lake, at=night, region=(REGION, OTHER))
     file = file_of(lake, OBSERVATION)
     spoil(file, fault)
-    assert run_query(monkeypatch, lake) == 3
-    refused = capsys.readouterr()
-    assert str(file) in refused.err
-    assert refused.out == ""
-    assert run_query(monkeypatch, lake, "--skip-corrupt") == 0
-    told = capsys.readouterr()
-    assert told.out.split() == ["n", "2"]
-    assert f"skipped {file}" in told.err
+    refused = run_query(lake)
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert str(file) in refused.stderr
+    told = run_query(lake, "--skip-corrupt")
+    assert (told.returncode, told.stdout.split()) == (0, ["n", "2"])
+    assert f"skipped {file}" in told.stderr
 
 
 def test_files_beside_the_partitions_are_nobodys_business(jobs, lake, night):
@@ -223,9 +210,7 @@ def test_files_beside_the_partitions_are_nobodys_business(jobs, lake, night):
 @pytest.mark.parametrize(
     "name", ["a[1-2]b", "it's", "a*b?", "sp ace", "ünï🦆", "{x}", "a=b", "%41"]
 )
-def test_a_lake_may_have_any_name(  # noqa: PLR0913, PLR0917 - fixtures
-    jobs, tmp_path, night, monkeypatch, capsys, name
-):
+def test_a_lake_may_have_any_name(jobs, tmp_path, night, name):
     """No character of the lake's path is a pattern or a quotation mark to DuckDB."""
     lake, beside = tmp_path / name / "lake", tmp_path / "a1b" / "lake"
     # As a pattern, some of the names would match this lake too, or instead.
@@ -237,5 +222,5 @@ def test_a_lake_may_have_any_name(  # noqa: PLR0913, PLR0917 - fixtures
         assert (result.outcome, result.listed) == ("complete", 2)
     assert len(observations(lake)) == 2 + 2 + 2
     assert "job-000077" not in {row["job_name"] for row in observations(lake)}
-    assert run_query(monkeypatch, lake) == 0
-    assert capsys.readouterr().out.split() == ["n", "6"]
+    answered = run_query(lake)
+    assert (answered.returncode, answered.stdout.split()) == (0, ["n", "6"])

@@ -33,7 +33,6 @@ from joblake.settings.settings import Settings
 
 FLOW = Path(__file__).parents[2] / "flows" / "nightly_export.py"
 SOUND, BROKEN = "us-east-1", "eu-west-1"
-FOREIGN = ("AWS_", "JOBLAKE_", "PREFECT_")
 SECONDS = 300
 
 # Both nights in one process, whose embedded API takes long to start: the first as a caller of the
@@ -102,13 +101,16 @@ def nights(tmp_path_factory):
         }
     )
     with EndpointServer(resources, intercept=refuse) as server:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        environment |= server.environment() | {
-            "JOBLAKE_LAKE": str(folder / "lake"),
-            "JOBLAKE_SCOPE_RETRY_SECONDS": "0",
-            "JOBLAKE_MAX_ATTEMPTS": "1",
-            "PREFECT_HOME": str(folder / "prefect"),
-        }
+        environment = (
+            os.environ
+            | server.environment()
+            | {
+                "JOBLAKE_LAKE": str(folder / "lake"),
+                "JOBLAKE_SCOPE_RETRY_SECONDS": "0",
+                "JOBLAKE_MAX_ATTEMPTS": "1",
+                "PREFECT_HOME": str(folder / "prefect"),
+            }
+        )
         finished = subprocess.run(
             [sys.executable, "-c", DRIVER, str(FLOW), SOUND, BROKEN],
             cwd=folder,

@@ -6,14 +6,13 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from command_line import Finished, run_joblake
 from joblake.endpoint import EndpointServer, World
 from joblake.export.export import export
 from joblake.export.planning import plan, query_of
@@ -43,14 +42,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def joblake(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("joblake")), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "100", "TERMINAL_WIDTH": "100"},
-    )
+def joblake(*arguments: str) -> Finished:
+    return run_joblake(*arguments, COLUMNS="100")
 
 
 def generated(section: str, expected: str) -> None:

@@ -30,7 +30,6 @@ from processes import free_port, program, running, wait_until
 FLOWS = Path(__file__).parents[2] / "flows"
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 BROKEN = "ap-southeast-2"
-FOREIGN = ("AWS_", "JOBLAKE_", "PREFECT_")
 SECONDS = 240
 
 
@@ -62,9 +61,8 @@ def aws():
 @pytest.fixture
 def environment(aws, tmp_path):
     """The environment of every process of a test."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return (
-        kept
+        os.environ
         | aws.environment()
         | {
             "PREFECT_HOME": str(tmp_path / "prefect"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import JOBLAKE, run_joblake
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -403,11 +404,10 @@ def test_the_endpoint_listens_on_loopback_only(host):
 
 def test_the_endpoint_says_that_it_is_loopback_only():
     """`joblake endpoint` tells on stderr where it listens, and its help says the same."""
-    command = [sys.executable, "-m", "joblake.cli", "endpoint"]
-    told = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
-    assert "loopback only" in told.stdout
+    assert "loopback only" in run_joblake("endpoint", "--help").stdout
+    command = [*JOBLAKE, "endpoint", "--port", "0"]
     with subprocess.Popen(
-        [*command, "--port", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         line = process.stderr.readline()
         process.terminate()

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 import joblake
+from command_line import run_joblake
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -75,17 +74,6 @@ def aws(serve):
 def rows(location, sql="from model_customization_jobs order by all"):
     with joblake.open(location) as lake:
         return lake.query(sql).arrow().to_pylist()
-
-
-def command(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "joblake.cli", *arguments],
-        check=False,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def listing_row(number, at):
@@ -294,23 +282,23 @@ def test_marts_are_published_beside_the_data(aws, s3, s3_server, night, tmp_path
 @pytest.mark.usefixtures("aws")
 def test_the_command_line_takes_s3_everywhere(s3):
     """export, query and publish, by option, by environment and by file."""
-    exported = command("export", "--lake", s3, "--table", SCOPE.table, "--json")
+    exported = run_joblake("export", "--lake", s3, "--table", SCOPE.table, "--json")
     assert exported.returncode == 0, exported.stderr
     assert json.loads(exported.stdout)["scopes"][0]["added"] == 30
-    asked = command(
+    asked = run_joblake(
         "query", "select count(*) as jobs from jobs", "--format", "csv", JOBLAKE_LAKE=s3
     )
     assert (asked.returncode, asked.stdout.split()) == (0, ["jobs", "30"])
     Path("joblake.toml").write_text(f"lake = '{s3}'\nwork_folder = 'elsewhere'\n")
-    published = command("publish")
+    published = run_joblake("publish")
     assert published.returncode == 0, published.stderr
     assert f"{s3}/marts/jobs.parquet" in published.stdout.split()
-    reported = command("report")
+    reported = run_joblake("report")
     assert (reported.returncode, reported.stdout) == (0, f"{s3}/marts/report.html\n")
-    checked = command("doctor")
+    checked = run_joblake("doctor")
     assert f"lake {s3}" in checked.stdout, checked.stdout + checked.stderr
     assert list(Path("elsewhere").rglob("*.lock"))
-    empty = command("query", "from jobs", "--lake", f"{s3}/nothing/here")
+    empty = run_joblake("query", "from jobs", "--lake", f"{s3}/nothing/here")
     assert empty.returncode == 0
     assert f"there is no lake at {s3}/nothing/here yet" in empty.stderr
 
@@ -392,7 +380,7 @@ def test_an_unusable_bucket_is_one_line(aws, s3, name, environment, words):
     for arguments in (("export", "--table", SCOPE.table), ("query", "from jobs")):
         if name == "no bucket" and arguments[0] == "export":
             continue  # this server makes the bucket then
-        finished = command(*arguments, "--lake", location, **environment)
+        finished = run_joblake(*arguments, "--lake", location, **environment)
         assert finished.returncode == 3, finished.stderr
         (line,) = finished.stderr.splitlines()
         assert line.startswith("error: cannot")
@@ -408,9 +396,11 @@ def test_a_reader_may_query_but_not_export(s3, night):
     run_export(s3, at=night, table=(SCOPE.table,))
     key_id, secret = READ_ONLY
     reader = {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}
-    asked = command("query", "select count(*) from jobs", "--lake", s3, "--format", "csv", **reader)
+    asked = run_joblake(
+        "query", "select count(*) from jobs", "--lake", s3, "--format", "csv", **reader
+    )
     assert (asked.returncode, asked.stdout.split()[-1]) == (0, "30")
-    published = command("publish", "--lake", s3, **reader)
+    published = run_joblake("publish", "--lake", s3, **reader)
     assert published.returncode == 3
     assert f"cannot write {s3}/marts/" in published.stderr
     assert "AccessDenied" in published.stderr
@@ -497,6 +487,6 @@ def test_a_storage_that_ignores_if_match_is_refused(s3):
 )
 @pytest.mark.usefixtures("aws")
 def test_a_broken_configuration_is_one_line(s3, name, value):
-    finished = command("query", "from jobs", "--lake", s3, **{name: value})
+    finished = run_joblake("query", "from jobs", "--lake", s3, **{name: value})
     assert finished.returncode in {2, 3}
     assert len(finished.stderr.splitlines()) == 1, finished.stderr
