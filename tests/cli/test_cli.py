@@ -20,6 +20,7 @@ import boto3
 import pyarrow.parquet as pq
 import pytest
 
+from command_line import JOBLAKE, WITHOUT_POWERS, run_joblake, run_joblake_process
 from exporting import (
     INFERENCES,
     JOBS,
@@ -31,7 +32,6 @@ from exporting import (
     listing_rows,
     run_export,
 )
-from joblake.cli.commands import main
 from joblake.endpoint import FixedResources, error_answer
 from joblake.lake.local import Scope
 from joblake.settings.settings import Settings
@@ -66,19 +66,6 @@ ONE_TABLE = ("--table", "model_customization_jobs")
 SECONDS = 60
 
 
-def joblake(*arguments, text=True, stdin="", **environment):
-    """Run the command line in a process of its own, with this environment and more."""
-    return subprocess.run(
-        [sys.executable, "-m", "joblake.cli", *arguments],
-        env=os.environ | environment,
-        capture_output=True,
-        text=text,
-        timeout=SECONDS,
-        check=False,
-        input=stdin if text else stdin.encode(),
-    )
-
-
 def deny(operation):
     def intercept(call, _answer):
         if call.operation == operation:
@@ -104,7 +91,7 @@ def assert_refused(finished, code, message):
 def test_complete_is_0(serve):
     """Every scope complete: exit code 0, stdout empty, a line for each scope and one for all."""
     serve(FixedResources({JOBS: [customization_job(1)], INFERENCES: [inference_job(1)]}))
-    finished = joblake("export", "--lake", "lake", "--membership", MEMBERSHIP)
+    finished = run_joblake("export", "--lake", "lake", "--membership", MEMBERSHIP)
     assert (finished.returncode, finished.stdout) == (0, "")
     *lines, total = finished.stderr.splitlines()
     assert len(lines) == 4
@@ -130,7 +117,7 @@ def test_complete_is_0(serve):
 def test_the_outcomes_decide_between_0_and_1(serve, tmp_path, intercept, options, code):
     """0 where every scope is complete, filtered or unsupported; 1 where one is not."""
     serve(intercept=intercept)
-    finished = joblake("export", "--lake", "lake", *ONE_TABLE, *options)
+    finished = run_joblake("export", "--lake", "lake", *ONE_TABLE, *options)
     assert finished.returncode == code, finished.stderr
     (row,) = listing_rows(tmp_path / "lake")
     assert f": {row['outcome']}, " in finished.stderr
@@ -205,9 +192,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("arguments", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_mistake_is_one_clear_line_and_2(  # noqa: PLR0913, PLR0917 - fixtures
-    serve, tmp_path, monkeypatch, capsys, arguments, message
-):
+def test_a_mistake_is_one_clear_line_and_2(serve, tmp_path, arguments, message):
     """Bad input: one line that names it, exit code 2, no traceback, nothing asked of AWS."""
     server = serve()
     (tmp_path / "file").touch()
@@ -217,14 +202,7 @@ def test_a_mistake_is_one_clear_line_and_2(  # noqa: PLR0913, PLR0917 - fixtures
     (tmp_path / "invalid.toml").write_text("lake = ")
     (tmp_path / "unknown.toml").write_text('tables = ["custom_models"]')
     (tmp_path / "wrong.toml").write_text("max_workers = 0")
-    # In this process: a new one for each would take longer than all other tests here.
-    monkeypatch.setattr(sys, "argv", ["joblake", *arguments])
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    with pytest.raises(SystemExit) as ended:
-        main()
-    shown = capsys.readouterr()
-    finished = subprocess.CompletedProcess(arguments, ended.value.code, shown.out, shown.err)
-    assert_refused(finished, 2, message)
+    assert_refused(run_joblake(*arguments), 2, message)
     assert server.calls == ()
     assert (tmp_path / "other" / "precious").exists()
 
@@ -263,22 +241,19 @@ OF_THE_FLOW = {"scope_retries", "scope_retry_seconds", "task_runner", "task_runn
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_an_option_a_variable_and_a_key(serve, monkeypatch, capsys, name):
+def test_every_setting_is_an_option_a_variable_and_a_key(serve, monkeypatch, name):
     """One value, three places: each is read, and a wrong one refused with the same words."""
     serve()
     value, words = WRONG[name]
     option = f"--{name.replace('_', '-')}"
 
     def refused(*arguments):
-        monkeypatch.setattr(sys, "argv", ["joblake", "export", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        assert (ended.value.code, shown.out) == (2, "")
-        assert words in shown.err, shown.err
+        finished = run_joblake("export", *arguments)
+        assert (finished.returncode, finished.stdout) == (2, "")
+        assert words in finished.stderr, finished.stderr
 
     if isinstance(Settings.model_fields[name].default, bool):
-        finished = joblake("export", f"--no-{option.removeprefix('--')}", "--lake", "lake")
+        finished = run_joblake("export", f"--no-{option.removeprefix('--')}", "--lake", "lake")
         assert finished.returncode == 0
     elif name not in OF_THE_FLOW:
         refused(option, value)
@@ -292,13 +267,13 @@ def test_every_setting_is_an_option_a_variable_and_a_key(serve, monkeypatch, cap
 def test_a_wrong_variable_is_named(serve):
     """What stands wrong in the environment is named as it stands there."""
     serve()
-    assert_refused(joblake("export", JOBLAKE_PAGE_SIZE="x"), 2, "JOBLAKE_PAGE_SIZE: .*'x'")
+    assert_refused(run_joblake("export", JOBLAKE_PAGE_SIZE="x"), 2, "JOBLAKE_PAGE_SIZE: .*'x'")
 
 
 def test_no_region_is_2(serve):
     """Without a region the error says where to set one."""
     serve()
-    finished = joblake("export", AWS_REGION="", AWS_DEFAULT_REGION="")
+    finished = run_joblake("export", AWS_REGION="", AWS_DEFAULT_REGION="")
     assert_refused(finished, 2, "no region: give --region or set AWS_REGION")
 
 
@@ -307,28 +282,28 @@ def test_no_credentials_is_3(serve, monkeypatch):
     serve()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert_refused(joblake("export"), 3, "Unable to locate credentials.*joblake demo")
+    assert_refused(run_joblake("export"), 3, "Unable to locate credentials.*joblake demo")
 
 
 @pytest.mark.parametrize("options", [(), ("--region", "us-east-1")])
 def test_an_unknown_profile_is_3(serve, options):
     """A profile that does not exist is named."""
     serve()
-    assert_refused(joblake("export", *options, AWS_PROFILE="nobody"), 3, "profile.*nobody")
+    assert_refused(run_joblake("export", *options, AWS_PROFILE="nobody"), 3, "profile.*nobody")
 
 
 def test_an_unreachable_endpoint_is_3(serve):
     """Where nothing answers, no listing begins; the address is named."""
     serve()
     nowhere = "http://127.0.0.1:9"
-    finished = joblake("export", AWS_ENDPOINT_URL_STS=nowhere, JOBLAKE_MAX_ATTEMPTS="1")
+    finished = run_joblake("export", AWS_ENDPOINT_URL_STS=nowhere, JOBLAKE_MAX_ATTEMPTS="1")
     assert_refused(finished, 3, f"[cC]ould not connect.*{re.escape(nowhere)}")
 
 
 def test_an_endpoint_that_is_no_url_is_refused(serve):
     """A malformed AWS_ENDPOINT_URL ends the run in one line, like other unusable configuration."""
     serve()
-    assert_refused(joblake("export", AWS_ENDPOINT_URL_STS="nowhere"), 3, "nowhere")
+    assert_refused(run_joblake("export", AWS_ENDPOINT_URL_STS="nowhere"), 3, "nowhere")
 
 
 # --- data on stdout --------------------------------------------------------------------------
@@ -338,7 +313,7 @@ def test_json_is_one_object_with_the_documented_members(serve):
     """--json prints the run and its scopes with exactly the documented members, and only that."""
     serve(FixedResources({JOBS: [customization_job(1)]}), intercept=deny(MODELS))
     tables = ("--table", "custom_models", "--table", "model_customization_jobs")
-    finished = joblake("export", "--lake", "lake", "--json", *tables)
+    finished = run_joblake("export", "--lake", "lake", "--json", *tables)
     assert finished.returncode == 1
     run = json.loads(finished.stdout)
     assert list(run) == ["run_id", "observed_at", "scopes"]
@@ -378,10 +353,10 @@ def test_json_has_next_token_only_where_a_limit_cut(serve):
     """The token to go on with is a member of a cut scope, and --starting-token takes it."""
     serve(FixedResources({JOBS: [customization_job(number) for number in range(3)]}))
     options = ("export", "--lake", "lake", "--json", *ONE_TABLE)
-    (cut,) = json.loads(joblake(*options, "--max-items", "2").stdout)["scopes"]
+    (cut,) = json.loads(run_joblake(*options, "--max-items", "2").stdout)["scopes"]
     assert list(cut) == [*SCOPE_MEMBERS, "next_token"]
     assert (cut["outcome"], cut["listed"]) == ("filtered", 2)
-    rest = joblake(*options, "--starting-token", cut["next_token"])
+    rest = run_joblake(*options, "--starting-token", cut["next_token"])
     (scope,) = json.loads(rest.stdout)["scopes"]
     assert list(scope) == SCOPE_MEMBERS
     assert (scope["outcome"], scope["listed"], scope["added"]) == ("filtered", 1, 1)
@@ -393,9 +368,9 @@ def test_options_go_before_the_environment_and_this_before_the_file(serve, tmp_p
     (tmp_path / "joblake.toml").write_text(
         'lake = "of-file"\ntable = ["custom_models"]\n[filter]\nisOwned = true\n'
     )
-    joblake("export", JOBLAKE_LAKE="of-environment")
-    joblake("export", "--lake", "of-option", JOBLAKE_LAKE="of-environment")
-    joblake("export")
+    run_joblake("export", JOBLAKE_LAKE="of-environment")
+    run_joblake("export", "--lake", "of-option", JOBLAKE_LAKE="of-environment")
+    run_joblake("export")
     for name in ("of-file", "of-environment", "of-option"):
         (row,) = listing_rows(tmp_path / name)
         assert (row["table_name"], row["filters"]) == ("custom_models", '{"isOwned": true}')
@@ -421,7 +396,9 @@ def test_query_formats(filled_lake):
         {"job_name": name, "created_at": at, "duration_seconds": None, "is_vanished": False}
         for name, at in zip(names, instants, strict=True)
     ]
-    finished = {name: joblake("query", SQL, "--format", name) for name in ("csv", "json", "ndjson")}
+    finished = {
+        name: run_joblake("query", SQL, "--format", name) for name in ("csv", "json", "ndjson")
+    }
     assert {run.stderr for run in finished.values()} == {""}
     assert json.loads(finished["json"].stdout) == expected
     assert [json.loads(line) for line in finished["ndjson"].stdout.splitlines()] == expected
@@ -433,7 +410,7 @@ def test_query_formats(filled_lake):
 
 def test_query_prints_a_table_for_people(filled_lake):
     """Without --format a query prints a table with its column names."""
-    finished = joblake("query", "select job_name from jobs where job_name not like '%,%'")
+    finished = run_joblake("query", "select job_name from jobs where job_name not like '%,%'")
     assert (finished.returncode, finished.stderr) == (0, "")
     assert finished.stdout.split()[0] == "job_name"
     assert "job-000001" in finished.stdout
@@ -442,10 +419,10 @@ def test_query_prints_a_table_for_people(filled_lake):
 
 def test_query_writes_parquet(filled_lake, tmp_path):
     """Parquet goes to a pipe, or to the file whose suffix asks for it."""
-    piped = joblake("query", SQL, "--format", "parquet", text=False)
-    joblake("query", SQL, "--output", "jobs.parquet")
+    piped = run_joblake("query", SQL, "--format", "parquet")
+    run_joblake("query", SQL, "--output", "jobs.parquet")
     written = pq.read_table(tmp_path / "jobs.parquet")
-    assert written.equals(pq.read_table(io.BytesIO(piped.stdout)))
+    assert written.equals(pq.read_table(io.BytesIO(piped.octets)))
     assert written.column("job_name").to_pylist() == ["job-000001", filled_lake]
 
 
@@ -466,7 +443,7 @@ def test_sql_comes_as_an_argument_from_a_file_or_from_stdin(filled_lake, tmp_pat
         (("-",), COUNT),
         ((), COUNT),
     ):
-        finished = joblake(*csv_of, *arguments, stdin=stdin)
+        finished = run_joblake(*csv_of, *arguments, stdin=stdin)
         assert (finished.returncode, finished.stdout, finished.stderr) == expected, arguments
     assert filled_lake not in expected
 
@@ -477,7 +454,7 @@ def test_octets_that_are_no_text_are_refused(filled_lake):
         (["query", b"select '\xff'"], "the SQL is no UTF-8 text"),
         (["query", "select $a", "-p", b"a=\xff"], "--param a: the value is no UTF-8 text"),
     ):
-        assert_refused(joblake(*arguments), 2, words)
+        assert_refused(run_joblake(*arguments), 2, words)
     assert filled_lake
 
 
@@ -485,11 +462,9 @@ def test_output_is_utf_8_whatever_the_locale(filled_lake):
     """A locale that lacks a letter neither stops the output nor changes it."""
     query = ("query", "select 'é 🙂' as a")
     for options in ((), ("--format", "csv"), ("--format", "json")):
-        expected = joblake(*query, *options).stdout
-        assert "é 🙂" in expected
-        assert joblake(*query, *options, PYTHONIOENCODING="ascii", text=False).stdout.decode() == (
-            expected
-        )
+        finished = run_joblake_process(*query, *options, PYTHONIOENCODING="ascii")
+        assert "é 🙂" in finished.stdout
+        assert finished.octets == run_joblake(*query, *options).octets
     assert filled_lake
 
 
@@ -497,7 +472,7 @@ def test_output_is_utf_8_whatever_the_locale(filled_lake):
 @pytest.mark.parametrize("arguments", [("views",), ("query", "from jobs"), ("query",)])
 def test_a_stream_that_the_shell_closed_is_no_crash(filled_lake, closed, arguments):
     """What cannot be told is not told, and what cannot be read is empty."""
-    command = shlex.join([sys.executable, "-m", "joblake.cli", *arguments])
+    command = shlex.join([*JOBLAKE, *arguments])
     finished = subprocess.run(
         ["bash", "-c", f"exec {command} {closed}"], capture_output=True, text=True, check=False
     )
@@ -508,9 +483,9 @@ def test_a_stream_that_the_shell_closed_is_no_crash(filled_lake, closed, argumen
 
 def test_a_misspelt_option_is_no_sql(filled_lake):
     """What begins with dashes and has no blank is an option, known or not."""
-    assert_refused(joblake("query", "--frmat", "csv", "from jobs"), 2, "--frmat.*--format")
-    assert_refused(joblake("query", "--frmat=csv", "from jobs"), 2, "--frmat.*--format")
-    finished = joblake("query", "--param=a=two words", "select $a as a", "--format=csv")
+    assert_refused(run_joblake("query", "--frmat", "csv", "from jobs"), 2, "--frmat.*--format")
+    assert_refused(run_joblake("query", "--frmat=csv", "from jobs"), 2, "--frmat.*--format")
+    finished = run_joblake("query", "--param=a=two words", "select $a as a", "--format=csv")
     assert finished.stdout == "a\ntwo words\n"
     assert filled_lake not in finished.stdout
 
@@ -532,14 +507,16 @@ def test_a_misspelt_option_is_no_sql(filled_lake):
 def test_a_parameter_becomes_what_it_is_compared_with(filled_lake, condition, value, jobs):
     """A value is a text that DuckDB takes as it would a quoted one, and never SQL."""
     sql = f"select count(*) as jobs from jobs where {condition}"
-    finished = joblake("query", sql, "--param", f"x={value}", "--format", "csv")
+    finished = run_joblake("query", sql, "--param", f"x={value}", "--format", "csv")
     assert (finished.stdout, finished.stderr) == (f"jobs\n{jobs}\n", "")
     assert filled_lake not in finished.stdout
 
 
 def test_a_parameter_stands_for_a_limit_and_in_a_pivot(filled_lake):
     """Wherever SQL takes a value it takes a parameter."""
-    finished = joblake("query", "from jobs select 1 as a limit $n", "-p", "n=1", "--format", "csv")
+    finished = run_joblake(
+        "query", "from jobs select 1 as a limit $n", "-p", "n=1", "--format", "csv"
+    )
     assert finished.stdout == "a\n1\n"
     assert filled_lake not in finished.stdout
 
@@ -547,7 +524,7 @@ def test_a_parameter_stands_for_a_limit_and_in_a_pivot(filled_lake):
 @pytest.mark.parametrize("suffix", ["jsonl", "ndjson", "NDJSON"])
 def test_a_suffix_chooses_the_format(filled_lake, tmp_path, suffix):
     """The names that people give to a format are known."""
-    finished = joblake("query", SQL, "--output", f"jobs.{suffix}")
+    finished = run_joblake("query", SQL, "--output", f"jobs.{suffix}")
     assert (finished.returncode, finished.stdout) == (0, "")
     lines = (tmp_path / f"jobs.{suffix}").read_text().splitlines()
     assert [json.loads(line)["job_name"] for line in lines] == ["job-000001", filled_lake]
@@ -565,7 +542,7 @@ def test_a_suffix_chooses_the_format(filled_lake, tmp_path, suffix):
 )
 def test_a_reader_that_has_seen_enough_is_no_error(arguments):
     """`| head -1` gets its line and ends the command quietly, long before the last row."""
-    command = [sys.executable, "-m", "joblake.cli", *arguments]
+    command = [*JOBLAKE, *arguments]
     pipe, errors = subprocess.PIPE, subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=errors, stdin=subprocess.DEVNULL) as process:
         assert process.stdout.readline().strip()
@@ -578,7 +555,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(arguments):
 def test_a_large_result_is_streamed(tmp_path, record_property):
     """Five gigabytes of rows go through a process that never holds a fifth of them."""
     sql = "select range as n, repeat('x', 1000) as text from range(5_000_000)"
-    command = [sys.executable, "-m", "joblake.cli", "query", sql, "--output", "large.parquet"]
+    command = [*JOBLAKE, "query", sql, "--output", "large.parquet"]
     process = os.posix_spawn(sys.executable, command, os.environ)
     _, status, used = os.wait4(process, 0)
     assert os.waitstatus_to_exitcode(status) == 0
@@ -593,9 +570,9 @@ def test_a_query_that_fails_leaves_the_old_file(filled_lake, tmp_path):
     late = (
         "select case when range > 900_000 then error('late') else range end from range(1_000_000)"
     )
-    assert_refused(joblake("query", late, "-o", "jobs.csv"), 2, "late")
+    assert_refused(run_joblake("query", late, "-o", "jobs.csv"), 2, "late")
     assert (tmp_path / "jobs.csv").read_text() == "precious\n"
-    joblake("query", "from jobs select job_name order by all", "-o", "jobs.csv")
+    run_joblake("query", "from jobs select job_name order by all", "-o", "jobs.csv")
     assert filled_lake in (tmp_path / "jobs.csv").read_bytes().decode().replace('""', '"')
     assert sorted(path.name for path in tmp_path.iterdir() if "jobs" in path.name) == ["jobs.csv"]
 
@@ -605,7 +582,7 @@ def test_marts_are_not_made_of_a_lake_that_is_not_there():
     Path("folder").mkdir()
     Path("folder", "notes.txt").touch()
     for lake in ("nowhere", "folder"):
-        finished = joblake("publish", "--lake", lake)
+        finished = run_joblake("publish", "--lake", lake)
         assert_refused(finished, 3, f"there is no lake at {lake}, so there is nothing to publish")
     assert not Path("nowhere").exists()
     assert [path.name for path in Path("folder").iterdir()] == ["notes.txt"]
@@ -613,7 +590,7 @@ def test_marts_are_not_made_of_a_lake_that_is_not_there():
 
 def test_a_lake_that_is_not_there_is_told():
     """A question to no lake is answered with no rows, and the reason."""
-    finished = joblake("query", "from jobs", "--lake", "nowhere")
+    finished = run_joblake("query", "from jobs", "--lake", "nowhere")
     assert finished.returncode == 0
     assert (
         "there is no lake at nowhere yet, so every view is empty; `joblake export` makes one"
@@ -624,9 +601,11 @@ def test_a_damaged_lake_is_3_and_can_be_skipped(filled_lake, tmp_path):
     """A file that is no Parquet is named, with exit code 3; --skip-corrupt leaves it out."""
     (file,) = tmp_path.glob("data/lake/model_customization_jobs/**/*.parquet")
     file.write_bytes(b"not parquet")
-    finished = joblake("query", "select count(*) as jobs from jobs")
+    finished = run_joblake("query", "select count(*) as jobs from jobs")
     assert_refused(finished, 3, re.escape(str(file)))
-    finished = joblake("query", "select count(*) as j from jobs", "--skip-corrupt", "--format=csv")
+    finished = run_joblake(
+        "query", "select count(*) as j from jobs", "--skip-corrupt", "--format=csv"
+    )
     assert (finished.returncode, finished.stdout) == (0, "j\n0\n")
     assert str(file) in finished.stderr
     assert filled_lake not in finished.stdout
@@ -637,18 +616,7 @@ def test_a_file_that_may_not_be_read_is_a_matter_of_rights(filled_lake, tmp_path
     """Rights that are missing are told as such, with exit code 3, and never passed over."""
     (file,) = tmp_path.glob("data/lake/model_customization_jobs/**/*.parquet")
     file.chmod(0)
-    powers = "-dac_override,-dac_read_search"  # what lets root read what nobody may
-    unprivileged = ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}"]
-    finished = subprocess.run(
-        [
-            *(unprivileged if os.geteuid() == 0 else []),
-            *(sys.executable, "-m", "joblake.cli", "query", "from jobs", *options),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    finished = run_joblake_process("query", "from jobs", *options, before=WITHOUT_POWERS)
     assert_refused(finished, 3, f"cannot read {re.escape(str(file))}: Permission denied.*rights")
     assert "backup" not in finished.stderr
     assert filled_lake not in finished.stdout
@@ -656,7 +624,7 @@ def test_a_file_that_may_not_be_read_is_a_matter_of_rights(filled_lake, tmp_path
 
 def test_views_are_named_with_grain_and_columns():
     """Every view is listed with its description, grain and columns."""
-    finished = joblake("views")
+    finished = run_joblake("views")
     assert (finished.returncode, finished.stderr) == (0, "")
     blocks = finished.stdout.strip().split("\n\n")
     named = {block.splitlines()[0]: block for block in blocks}
@@ -671,7 +639,7 @@ def test_views_are_named_with_grain_and_columns():
 @pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_help_is_on_stdout(command):
     """`--help` of each command, and `joblake` alone, explain themselves with exit code 0."""
-    finished = joblake(*([command] if command else []), "--help")
+    finished = run_joblake(*([command] if command else []), "--help")
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "Usage: " in finished.stdout
     if command is None:
@@ -680,7 +648,7 @@ def test_help_is_on_stdout(command):
 
 def test_help_of_export_names_every_documented_option():
     """No option of the export is left unexplained."""
-    text = joblake("export", "--help").stdout
+    text = run_joblake("export", "--help").stdout
     options = ("lake", "config", "table", "region", "role-arn", "membership", "filter")
     options += ("page-size", "max-items", "starting-token", "json")
     assert {f"--{option}" for option in options} <= set(re.findall(r"--[a-z-]+", text))
@@ -710,7 +678,7 @@ finally:
 
 def test_endpoint_serves_and_prints_a_usable_environment():
     """The printed exports are all that boto3 needs; Ctrl-C ends the endpoint quietly."""
-    command = [sys.executable, "-m", "joblake.cli", "endpoint", "--port", "0"]
+    command = [*JOBLAKE, "endpoint", "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -721,7 +689,7 @@ def test_endpoint_serves_and_prints_a_usable_environment():
             while "AWS_REGION" not in environment:  # everything was flushed before the line above
                 export = re.fullmatch(r"export (\w+)=(\S+)\n", process.stdout.readline())
                 environment[export[1]] = export[2]
-            finished = joblake("export", "--lake", "lake", "--json", **environment)
+            finished = run_joblake("export", "--lake", "lake", "--json", **environment)
             assert finished.returncode == 0, finished.stderr
             listed = {s["table_name"]: s["listed"] for s in json.loads(finished.stdout)["scopes"]}
             assert len(listed) == 4
@@ -749,7 +717,7 @@ def on_a_terminal(*arguments):
     """What a command writes to a terminal on stderr, and to a pipe on stdout."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "joblake.cli", *arguments],
+        [*JOBLAKE, *arguments],
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -777,7 +745,7 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(serve):
     assert "\x1b[" in shown
     assert ": complete, 30 listed, 30 added" in shown
     assert json.loads(data)["scopes"][0]["listed"] == 30
-    piped = joblake(*options)
+    piped = run_joblake(*options)
     assert "\x1b" not in piped.stderr
     assert "scopes" not in piped.stderr
     assert piped.stderr.count("\n") == 2
@@ -798,7 +766,7 @@ def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(serve, tmp_path):
     options = ("export", "--lake", "lake", "--page-size", "10", *ONE_TABLE)
     options += ("--table", "custom_models", "--json")
     with subprocess.Popen(
-        [sys.executable, "-m", "joblake.cli", *options],
+        [*JOBLAKE, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -816,7 +784,7 @@ def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(serve, tmp_path):
     )
     assert [row["table_name"] for row in listing_rows(tmp_path / "lake")] == ["custom_models"]
     before = len(server.calls)
-    finished = joblake(*options)
+    finished = run_joblake(*options)
     assert finished.returncode == 0, finished.stderr
     asked = [call for call in server.calls[before:] if call.operation == JOBS]
     assert len(asked) == 1

@@ -6,7 +6,6 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import pytest
 from harlequin.exception import HarlequinConnectionError, HarlequinQueryError
 from harlequin.plugins import load_adapter
 
-from joblake.cli.commands import main
+from command_line import JOBLAKE, run_joblake
 from joblake.cli.shell import LakeAdapter, LakeConnection
 from joblake.lake.local import Lake
 from lake_rows import write_rows
@@ -71,7 +70,7 @@ def running(*arguments: str, home: Path) -> Iterator[tuple[Terminal, subprocess.
     ours, theirs = pty.openpty()
     environment = {"TERM": "xterm-256color", "COLUMNS": "110", "LINES": "34", "HOME": str(home)}
     with subprocess.Popen(
-        [sys.executable, "-m", "joblake.cli", *arguments],
+        [*JOBLAKE, *arguments],
         env=os.environ | environment | {"LC_ALL": "C.UTF-8"},
         stdin=theirs,
         stdout=theirs,
@@ -165,25 +164,17 @@ def test_a_damaged_lake_can_be_skipped(lake: Lake):
 
 
 def test_without_harlequin_the_shell_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """The extra is named, in one line."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    monkeypatch.setattr(sys, "argv", ["joblake", "shell"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert "joblake[shell]" in capsys.readouterr().err
+    finished = run_joblake("shell")
+    assert finished.returncode == 2
+    assert "joblake[shell]" in finished.stderr
 
 
 def test_without_a_terminal_the_shell_says_what_does_without():
     """A pipe is no place for a shell."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "joblake.cli", "shell"],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    finished = run_joblake("shell")
     assert finished.returncode == 2
     assert finished.stderr == "error: the shell needs a terminal; `joblake query` does without\n"

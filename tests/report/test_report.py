@@ -4,8 +4,6 @@ import hashlib
 import itertools
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from browsing import CHROMIUM, DESKTOP, PHONE, chromium, opened
+from command_line import run_joblake
 from exporting import BATCHES, batch_job, run_export
 from joblake.endpoint import FixedResources
 from joblake.errors import UnreadableFileError, UsageError
@@ -815,14 +814,9 @@ def test_histograms_grow_coarse_before_they_grow_long(tmp_path: Path):
 # --- where it goes -----------------------------------------------------------------------------
 
 
-def joblake(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "joblake.cli", "report", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_it_lies_beside_the_marts(lake: Lake):
     """`joblake report` writes into the lake and prints the path; nothing else is left there."""
-    finished = joblake("--lake", str(lake.root))
+    finished = run_joblake("report", "--lake", str(lake.root))
     assert (finished.returncode, finished.stdout, finished.stderr) == (
         0,
         f"{lake.mart(REPORT)}\n",
@@ -843,7 +837,7 @@ def test_it_goes_to_a_file(lake: Lake, tmp_path: Path):
 def test_a_missing_lake_has_no_report(tmp_path: Path):
     """Of a lake that is not there no page says that nothing has happened, nor is one made."""
     for where in ((), ("-o", str(tmp_path / "page.html"))):
-        finished = joblake("--lake", str(tmp_path / "none"), *where)
+        finished = run_joblake("report", "--lake", str(tmp_path / "none"), *where)
         assert finished.returncode == 3
         assert finished.stderr.startswith(f"error: there is no lake at {tmp_path / 'none'}, so")
     assert list(tmp_path.iterdir()) == []
@@ -851,7 +845,9 @@ def test_a_missing_lake_has_no_report(tmp_path: Path):
 
 def test_an_output_that_cannot_be_written(lake: Lake, tmp_path: Path):
     """One line says what and why, with the exit code of usage."""
-    finished = joblake("--lake", str(lake.root), "--output", str(tmp_path / "no" / "page.html"))
+    finished = run_joblake(
+        "report", "--lake", str(lake.root), "--output", str(tmp_path / "no" / "page.html")
+    )
     assert finished.returncode == 2
     assert finished.stderr == (
         f"error: cannot write {tmp_path / 'no' / 'page.html'}: No such file or directory\n"
