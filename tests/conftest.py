@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser
 
+from browsing import chromium
 from joblake.endpoint import EndpointServer, FixedResources
 from s3_server import S3Server
 
@@ -57,6 +59,13 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., EndpointSer
             return server
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, started once."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """The report: one HTML page that answers what a team asks of its lake every morning.
 
     figures.py   what the views answer, bounded in size, as columns for the page
-    page.py      one self-contained page of those figures, the scripts and the style
-    queries/     the questions in SQL, over the views of `sql/`
+    page.py      one self-contained page of those figures, the script and the style
+    queries/     the questions in SQL, over the views of `sql/`; each becomes a table of the page
+    macros.sql   what the questions share
     static/      the page itself: HTML, CSS and JavaScript
-    vega/        Vega and Vega-Lite as their project publishes them, with their licence
 
 The page opens from a file or any web server, offline: it asks the network for nothing, and its
-content security policy forbids it to.
+content security policy forbids it to. It takes the kinds of jobs and their phases from the data, so
+that a source added to the catalogue appears on it.
 """
 
 from collections.abc import Callable
@@ -36,13 +37,16 @@ def write_report(
     damaged, LakeError when the lake cannot be written, UsageError when `output` cannot; the old
     page is then as it was.
     """
-    with open_warehouse(lake) as warehouse:
-        page = render_page(read_figures(warehouse, clock()))
     if output is not None:
         with replaced(output) as written:
-            written.write_text(page, encoding="utf-8")
+            _write(lake, written, clock())
         return str(output)
     target = lake.mart(REPORT)
     with lake.locked_marts(), lake.replacing(target, is_whole=True) as written:
-        written.write_text(page, encoding="utf-8")
+        _write(lake, written, clock())
     return lake.name_of(target)
+
+
+def _write(lake: Lake, path: Path, made_at: datetime) -> None:
+    with path.open("w", encoding="utf-8") as file, open_warehouse(lake) as warehouse:
+        file.write(render_page(read_figures(warehouse, made_at)))

@@ -9,7 +9,6 @@ Names are cut to a length that people read.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +19,23 @@ from joblake.errors import LakeError, UsageError
 from joblake.warehouse.answer import Answer
 from joblake.warehouse.warehouse import Warehouse
 
-PLACES = 60
-"""Accounts and regions, taken together, that the page tells apart."""
-DAYS = 90
 YOUNG = timedelta(weeks=16)
 """How long the jobs of a lake may reach back for times to be told by week, not by month."""
-MODELS_OF_KIND = 5
-TIMES = 40_000
-"""Rows of the histograms."""
-ROWS = 10
-"""Jobs of each kind, account and region in a list; scopes of each table, account and region."""
-REASONS = 40
-MODELS_OF_PLACE, MODELS = 100, 400
+LIMITS: Mapping[str, int] = {
+    "places": 60,  # accounts and regions, taken together, that the page tells apart
+    "days": 90,
+    "models_of_kind": 5,
+    "times": 40_000,  # rows of the histograms
+    "rows": 10,  # of each kind, account and region in a list
+    "reasons": 40,
+    "models_of_place": 100,
+    "models": 400,
+}
+"""What bounds the page: the parameters of the queries."""
 
 Columns = dict[str, Any]
+
+_QUERIES = Path(__file__).parent / "queries"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Figures:
 
 def read_figures(warehouse: Warehouse, made_at: datetime) -> Figures:
     """Ask every question of the page. UnreadableFileError when a file of the lake is damaged."""
-    accounts = _answer(warehouse, "accounts", {"places": PLACES}).to_pylist()
+    accounts = ask(warehouse, "accounts", LIMITS).to_pylist()
     listed = [row["last_listing_at"] for row in accounts if row["last_listing_at"] is not None]
     created = [row["first_created_at"] for row in accounts if row["first_created_at"] is not None]
     as_of, first = max(listed, default=None), min(created, default=None)
@@ -71,35 +73,34 @@ def read_figures(warehouse: Warehouse, made_at: datetime) -> Figures:
     )
     if as_of is None:
         return figures
-    kept = [row["account_id"] for row in accounts if row["is_kept"]]
-    tables = {
-        name: columns_of(_answer(warehouse, name, parameters).arrow())
-        for name, parameters in _questions(kept, as_of, figures.period).items()
-    }
-    return replace(figures, tables=tables)
+    create_macros(warehouse, [row["account_id"] for row in accounts if row["is_kept"]], as_of)
+    parameters = {**LIMITS, "period": figures.period}
+    names = sorted(file.stem for file in _QUERIES.glob("*.sql"))
+    return replace(
+        figures,
+        tables={
+            name: columns_of(ask(warehouse, name, parameters).arrow())
+            for name in names
+            if name != "accounts"
+        },
+    )
 
 
-def _questions(kept: Sequence[str], as_of: datetime, period: str) -> dict[str, dict[str, Any]]:
-    """The parameters of each query that becomes a table of the page."""
-    place = {"accounts": kept}
-    recent = {**place, "as_of": as_of}
-    return {
-        "coverage": {**recent, "rows": ROWS},
-        "nights": place,
-        "days": {**recent, "days": DAYS},
-        "times": {**recent, "period": period, "models": MODELS_OF_KIND, "rows": TIMES},
-        "slowest": {**recent, "rows": ROWS},
-        "running": {**place, "rows": ROWS},
-        "failures": {**recent, "rows": ROWS},
-        "reasons": {**recent, "reasons": REASONS},
-        "models": {**place, "rows": MODELS_OF_PLACE, "models": MODELS},
-        "model_counts": recent,
-    }
+def create_macros(warehouse: Warehouse, accounts: Sequence[str], as_of: datetime) -> None:
+    """Create the macros that the queries share, for the accounts to tell apart and an instant."""
+    connection = warehouse.connection
+    connection.execute("set variable accounts = $accounts", {"accounts": accounts})
+    connection.execute("set variable as_of = $as_of", {"as_of": as_of})
+    connection.execute((_QUERIES.parent / "macros.sql").read_text(encoding="utf-8"))
 
 
-def _answer(warehouse: Warehouse, name: str, parameters: Mapping[str, Any]) -> Answer:
+def ask(warehouse: Warehouse, name: str, parameters: Mapping[str, Any]) -> Answer:
+    """The answer to a question of the page, which takes those of the parameters that it names."""
+    sql = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    (statement,) = warehouse.connection.extract_statements(sql)
+    named = {key: parameters[key] for key in statement.named_parameters}
     try:
-        return warehouse.query(query(name), parameters)
+        return warehouse.query(sql, named)
     except UsageError as error:  # no user wrote this query: memory or the spill's disk ran out
         raise LakeError(f"cannot report {name}: {error}") from error
 
@@ -124,9 +125,3 @@ def _column(values: pa.Array) -> Any:
         codes = pc.fill_null(coded.indices, -1)
         return {"values": coded.dictionary.to_pylist(), "codes": codes.to_pylist()}
     return values.to_pylist()
-
-
-@cache
-def query(name: str) -> str:
-    """The SQL of a question of the page, with its parameters: `$accounts` are those kept apart."""
-    return (Path(__file__).parent / "queries" / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,14 +1,13 @@
-"""One HTML file that needs no other: figures, scripts and style inside.
+"""One HTML file that needs no other: figures, script and style inside.
 
 Names of jobs are other people's text. They reach the page as JSON in which no character means
-anything to HTML, and the scripts put them into the page as text alone. Should one get through all
-the same, the content security policy runs no script but the page's own, known by their hashes,
+anything to HTML, and the script puts them into the page as text alone. Should one get through all
+the same, the content security policy runs no script but the page's own, known by its hash,
 and reaches no network.
 """
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -19,21 +18,19 @@ from typing import Any
 from joblake.report.figures import Figures
 
 _FOLDER = Path(__file__).parent
-_VEGA = ("vega/vega.min.js", "vega/vega-lite.min.js")
-_OWN = ("figures", "charts", "elements", "night", "jobs", "times", "lineage", "page")
+_SCRIPTS = ("figures", "elements", "charts", "night", "jobs", "times", "lineage", "page")
 _MARKUP = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def render_page(figures: Figures) -> str:
     """The page as one text of HTML."""
-    own = "\n".join(_file(f"static/{name}.js") for name in _OWN)
-    scripts = [*map(_file, _VEGA), f'"use strict";\n{own}']
+    script = "\n".join(['"use strict";', *(_file(f"static/{name}.js") for name in _SCRIPTS)])
     return Template(_file("static/page.html")).substitute(
         title=_title(figures),
-        policy=_policy(scripts),
+        policy=_policy(script),
         style=_file("static/page.css"),
-        data=_json(_data(figures)),
-        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
+        data=_json({"version": version("joblake"), **vars(figures)}),
+        script=script,
     )
 
 
@@ -42,27 +39,13 @@ def _title(figures: Figures) -> str:
     return "joblake report" if as_of is None else f"joblake report, {as_of.day} {as_of:%B %Y}"
 
 
-def _policy(scripts: Iterable[str]) -> str:
-    """What the page may do: run these scripts, and Vega the expressions that it compiles."""
-    hashes = [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+def _policy(script: str) -> str:
+    """What the page may do: run this one script."""
+    digest = b64encode(sha256(script.encode()).digest()).decode()
     return (
-        f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-
-
-def _data(figures: Figures) -> dict[str, Any]:
-    return {
-        "version": version("joblake"),
-        "made_at": figures.made_at,
-        "as_of": figures.as_of,
-        "job_count": figures.job_count,
-        "first_created_at": figures.first_created_at,
-        "period": figures.period,
-        "folded_account_count": figures.folded_account_count,
-        "tables": figures.tables,
-    }
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -1,53 +1,53 @@
--- The custom models that were made or used last, and what each was made from.
+-- The custom models that were made or used last, what each was made from, and the kinds of jobs
+-- that made or used it.
 with
-lineage as (
-    select * from history.model_lineage
-    where node_kind = 'custom_model'
-),
-
 models as (
     select
         *,
-        case when list_contains($accounts, account_id) then account_id end as account,
-        coalesce(greatest(created_at, last_used_at), first_seen_at, '-infinity') as active_at
+        account_of(account_id) as account,
+        coalesce(greatest(created_at, last_used_at), first_seen_at, '-infinity') as active_at,
+        row_number() over (
+            partition by account, region_name order by active_at desc, model_arn
+        ) as rank
     from history.models
+    qualify rank <= $models_of_place
 ),
 
-ranked as (
-    select
-        models.*,
-        row_number() over (
-            partition by models.account, models.region_name
-            order by models.active_at desc, models.model_arn
-        ) as rank
-    from models
-    qualify rank <= $rows
+lineage as (
+    select account_id, region_name, node_id as model_arn, root_id, generation
+    from history.model_lineage
+    where node_kind = 'custom_model'
+),
+
+kinds as (
+    select account_id, region_name, model_arn, list(distinct job_kind) as kinds
+    from (select *, unnest([model_arn, job_arn]) as identifier from models)
+    inner join (
+        select account_id, region_name, job_kind, unnest([model, job_arn]) as identifier
+        from history.jobs
+    ) using (account_id, region_name, identifier)
+    group by all
 )
 
 select
-    ranked.account,
-    ranked.region_name as region,
-    ranked.account_id as listed_account,
-    left(md5(concat_ws(' ', ranked.account_id, ranked.region_name, ranked.model_arn)), 12) as id,
-    left(md5(concat_ws(' ', ranked.account_id, ranked.region_name, ranked.base_model)), 12)
-        as parent_id,
-    left(coalesce(ranked.model_name, parse_filename(ranked.model_arn)), 120) as name,
-    left(coalesce(lineage.root_id, ranked.base_model), 200) as root,
-    lineage.generation,
-    left(ranked.customization_type, 40) as customization_type,
-    left(ranked.status, 40) as status,
-    ranked.is_vanished,
-    ranked.is_listed,
-    ranked.created_at,
-    ranked.last_used_at,
-    left(ranked.job_name, 120) as job_name,
-    ranked.batch_job_count,
-    ranked.customization_job_count
-from ranked
-left join lineage
-    on
-        ranked.model_arn = lineage.node_id
-        and ranked.account_id = lineage.account_id
-        and ranked.region_name = lineage.region_name
-order by ranked.rank, ranked.active_at desc, ranked.model_arn
+    account,
+    region_name as region,
+    account_id as listed_account,
+    left(md5(concat_ws(' ', account_id, region_name, model_arn)), 12) as id,
+    left(md5(concat_ws(' ', account_id, region_name, base_model)), 12) as parent_id,
+    left(coalesce(model_name, parse_filename(model_arn)), 120) as name,
+    left(coalesce(root_id, base_model), 200) as root,
+    generation,
+    left(customization_type, 40) as customization_type,
+    left(status, 40) as status,
+    is_vanished,
+    is_listed,
+    created_at,
+    left(job_name, 120) as job_name,
+    batch_job_count,
+    coalesce(kinds, []) as kinds
+from models
+left join lineage using (account_id, region_name, model_arn)
+left join kinds using (account_id, region_name, model_arn)
+order by rank, active_at desc, model_arn
 limit $models

@@ -1,4 +1,5 @@
-// The charts: Vega-Lite specifications, drawn as SVG that follows the page's colours and width.
+// The charts are SVG. Places across are shares of the width, so that a chart follows the width of its
+// box; places down are pixels. Colours are the style's, so that it follows light, dark and paper.
 
 const OUTCOMES = [
   ["succeeded", "Succeeded"],
@@ -10,50 +11,71 @@ const OUTCOMES = [
   ["lost", "Vanished unfinished"],
   ["unknown", "Unknown status"],
 ];
-const PHASES = [
-  ["validation", "Validation"],
-  ["data_processing", "Data processing"],
-  ["training", "Training"],
-];
-const WAITS = [
-  ["queue", "In the queue"],
-  ["run", "Running"],
-];
 
-// The colours are the page's, so that light, dark and print need no drawing anew.
-const colour = (name) => `var(--${name.replace(/_/g, "-")})`;
-const scaleOf = (pairs) => ({
-  domain: pairs.map(([name]) => name),
-  range: pairs.map(([name]) => colour(name)),
-});
+const colour = (name) => `var(--${name.replaceAll("_", "-")})`;
+const SERIES = ["first", "second", "third", "fourth"].map(colour);
+const seriesColour = (place) => SERIES[place % SERIES.length];
 
-vega.expressionFunction("duration", duration);
-vega.expressionFunction("compact", (number) => COMPACT.format(number));
-vega.expressionFunction("shortDay", shortDay);
-vega.expressionFunction("periodName", periodName);
+// `ticks` are [height, words]; `columns` are the columns' labels, null where one has none.
+function plot(label, height, ticks, columns, marks) {
+  const grid = ticks.map(([y, told]) => [
+    svg("line.grid", { x2: "100%", y1: y, y2: y }),
+    svg("text.tick", { x: -6, y: y + 4 }, told),
+  ]);
+  const names = columns.map((column, place) => {
+    const x = across(place + 0.5, columns.length);
+    return column && svg("text.label", { x, y: height + 17, class: column.kind }, column.told);
+  });
+  const axes = svg("g", { "aria-hidden": "true" }, grid, names);
+  const size = { height: columns.length ? height + 24 : height };
+  const role = { role: "graphics-document", "aria-label": label };
+  return element("div.chart", svg("svg.plot", size, role, axes, marks));
+}
 
-const CONFIG = {
-  background: null,
-  font: "inherit",
-  padding: { left: 0, right: 2, top: 4, bottom: 0 },
-  view: { stroke: null },
-  axis: {
-    aria: false,
-    domain: false,
-    ticks: false,
-    labelColor: colour("muted"),
-    labelFontSize: 11,
-    labelPadding: 6,
-    titleColor: colour("muted"),
-    titleFontSize: 11,
-    titleFontWeight: "normal",
-    gridColor: colour("line"),
-  },
-  axisX: { grid: false, labelFlush: 24, labelOverlap: "greedy", labelSeparation: 8 },
-  axisY: { minExtent: 44, maxExtent: 44, labelLimit: 44, tickCount: 4 },
-};
+const across = (columns, of) => `${((100 * columns) / of).toFixed(2)}%`;
 
-// Axes of time have ticks at round steps of the clock.
+// Labels for the last column and every so many before it; a narrow chart shows every other one.
+function labelled(columns, every, told) {
+  return columns.map((column, place) => {
+    const steps = (columns.length - 1 - place) / every;
+    return Number.isInteger(steps)
+      ? { told: told(column), kind: steps % 2 ? "label spare" : "label" }
+      : null;
+  });
+}
+
+// What a mark tells stands in the tooltip and is read by a screen reader; one that tells nothing
+// belongs to another.
+function mark(tag, attributes, told) {
+  return svg(
+    tag,
+    attributes,
+    told
+      ? { role: "graphics-symbol", "aria-label": told }
+      : { "aria-hidden": "true", "pointer-events": "none" },
+  );
+}
+
+// A bar around the middle of a column, from one height to another; widths are shares of a column.
+function bar([middle, of], width, [top, bottom], fill, told) {
+  const x = across(middle + 0.5 - width / 2, of);
+  const height = Math.max(bottom - top, 1).toFixed(1);
+  return mark("rect", { x, width: across(width, of), y: top.toFixed(1), height, fill }, told);
+}
+
+// Bars of one column that stand on each other; `parts` are [amount, colour, told].
+function stack(column, width, y, parts) {
+  let low = 0;
+  return parts.map(([amount, fill, told]) => {
+    const high = low + amount;
+    const one = bar(column, width, [y(high), y(low)], fill, told);
+    low = high;
+    return one;
+  });
+}
+
+// --- axes ---------------------------------------------------------------------------------------
+
 const MINUTE = 60;
 const HOUR = 3600;
 const ROUND_TIMES = [
@@ -62,309 +84,157 @@ const ROUND_TIMES = [
   ...[1, 2, 4, 8, 16].map((hours) => hours * HOUR),
   ...[1, 2, 4, 7, 14, 30, 60, 120, 365].map((days) => days * 24 * HOUR),
 ];
+const ROUND_STEPS = [...ROUND_TIMES, ...[1.5, 3, 6, 12].map((hours) => hours * HOUR)].sort(
+  (a, b) => a - b,
+);
+const ROUND_COUNTS = Array.from({ length: 12 }, (_, power) =>
+  [1, 2, 5].map((n) => n * 10 ** power),
+).flat();
 
-function logarithmicTicks([low, high]) {
+// An axis from 0 to the first round step beyond the highest value.
+function even(height, highest, steps, told) {
+  const step = steps.find((each) => highest / each <= 4.5) ?? highest / 4;
+  const values = Array.from({ length: Math.ceil(highest / step) + 1 }, (_, place) => place * step);
+  const y = (value) => height * (1 - value / values.at(-1));
+  return { y, ticks: values.map((value) => [y(value), value ? told(value) : "0"]) };
+}
+
+function logarithmic(height, low, high) {
+  const y = (value) => height * (1 - Math.log(value / low) / Math.log(high / low));
   const within = ROUND_TIMES.filter((time) => time >= low && time <= high);
   const every = Math.ceil(within.length / 4);
-  return within.filter((_, place) => place % every === 0);
+  const shown = within.filter((_, place) => place % every === 0);
+  return { y, ticks: shown.map((time) => [y(time), duration(time)]) };
 }
 
-function evenTicks(high) {
-  const steps = [...ROUND_TIMES, 1.5 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR].sort((a, b) => a - b);
-  const step = steps.find((each) => high / each <= 4.5) ?? high / 4;
-  return Array.from({ length: Math.ceil(high / step) + 1 }, (_, place) => place * step);
-}
+// --- tooltip ------------------------------------------------------------------------------------
 
-function evenTime(field, highest) {
-  const values = evenTicks(highest);
-  return {
-    field,
-    type: "quantitative",
-    title: null,
-    scale: { domain: [0, values.at(-1)], nice: false },
-    axis: { values, labelExpr: "datum.value === 0 ? '0' : duration(datum.value)" },
-  };
-}
-
-const drawn = new Map();
-
-// Draw a chart into a box; `label` says what it shows to those who do not see it.
-function draw(box, label, height, spec) {
-  const whole = {
-    ...spec,
-    description: label,
-    width: widthOf(box),
-    height,
-    autosize: { type: "fit-x", contains: "padding" },
-    config: CONFIG,
-  };
-  const view = new vega.View(vega.parse(vegaLite.compile(whole).spec), {
-    renderer: "svg",
-    container: box,
-    tooltip: showTooltip,
-    logLevel: vega.Warn,
-  });
-  view.run();
-  drawn.set(box, view);
-  resizing.observe(box);
-}
-
-function widthOf(box) {
-  return Math.max(box.clientWidth, 60);
-}
-
-function fit(box) {
-  const view = drawn.get(box);
-  if (view && view.width() !== widthOf(box)) view.width(widthOf(box)).run();
-}
-
-const resizing = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
-
-function forgetCharts() {
-  for (const [box, view] of drawn) {
-    resizing.unobserve(box);
-    view.finalize();
-  }
-  drawn.clear();
-}
-
-function showTooltip(_handler, event, _item, text) {
+function showTooltip({ target, clientX, clientY }) {
   const tooltip = document.getElementById("tooltip");
-  tooltip.hidden = !text;
-  if (!text) return;
-  tooltip.textContent = text;
+  const told = target.closest("[role=graphics-symbol]")?.getAttribute("aria-label");
+  tooltip.hidden = !told;
+  if (!told) return;
+  tooltip.textContent = told;
   const { width, height } = tooltip.getBoundingClientRect();
-  const left = Math.min(event.clientX + 12, document.documentElement.clientWidth - width - 8);
-  const above = event.clientY - height - 12;
+  const left = Math.min(clientX + 12, document.documentElement.clientWidth - width - 8);
+  const above = clientY - height - 12;
   tooltip.style.left = `${Math.max(left, 8)}px`;
-  tooltip.style.top = `${above < 8 ? event.clientY + 16 : above}px`;
+  tooltip.style.top = `${above < 8 ? clientY + 16 : above}px`;
 }
-
-// Every mark says its own text, in the tooltip and to a screen reader.
-const TOLD = {
-  tooltip: { field: "told", type: "nominal" },
-  description: { field: "told", type: "nominal" },
-};
 
 // --- counts and rates by day --------------------------------------------------------------------
 
-// The last day has a label, and those whole weeks before it.
-function dayScale(days) {
-  const every = days.length > 20 ? 7 : 1;
-  return {
-    field: "day",
-    type: "ordinal",
-    scale: {
-      type: "band",
-      domain: days,
-      paddingInner: days.length > 60 ? 0.15 : 0.08,
-      paddingOuter: 0,
-    },
-    axis: {
-      title: null,
-      labelAngle: 0,
-      labelFlush: false,
-      labelExpr: "shortDay(datum.value)",
-      values: days.filter((_, place) => (days.length - 1 - place) % every === 0),
-    },
-  };
+function dayLabels(days) {
+  const every = days.length > 20 ? 7 : days.length > 10 ? 2 : 1;
+  return labelled(days, every, shortDay);
 }
 
-function drawCounts(box, days, rows) {
-  const values = rows.flatMap((row) =>
-    OUTCOMES.filter(([name]) => row[name] > 0).map(([name, words], order) => ({
-      day: row.day,
-      outcome: name,
-      order: OUTCOMES.findIndex(([other]) => other === name),
-      jobs: row[name],
-      told: `${weekday(row.day)}\n${words}: ${counted(row[name], "job")} of ${count(row.total)}`,
-    })),
+function countsChart(days) {
+  const { y, ticks } = even(220, Math.max(...days.map(({ total }) => total)), ROUND_COUNTS, (n) =>
+    COMPACT.format(n),
   );
-  draw(box, "Jobs created on each day, stacked by what became of them.", 220, {
-    data: { values },
-    mark: { type: "bar" },
-    encoding: {
-      x: dayScale(days),
-      y: {
-        field: "jobs",
-        type: "quantitative",
-        stack: "zero",
-        title: null,
-        axis: { tickMinStep: 1, labelExpr: "compact(datum.value)" },
-      },
-      color: { field: "outcome", type: "nominal", scale: scaleOf(OUTCOMES), legend: null },
-      order: { field: "order" },
-      ...TOLD,
-    },
+  const marks = days.map((row, place) => {
+    const parts = OUTCOMES.filter(([outcome]) => row[outcome] > 0).map(([outcome, told]) => [
+      row[outcome],
+      colour(outcome),
+      `${weekday(row.day)}\n${told}: ${counted(row[outcome], "job")} of ${count(row.total)}`,
+    ]);
+    return stack([place, days.length], days.length > 60 ? 0.85 : 0.92, y, parts);
   });
+  const label = "Jobs created on each day, stacked by what became of them.";
+  return plot(label, 220, ticks, dayLabels(days.map(({ day }) => day)), marks);
 }
 
-function drawRates(box, days, rows) {
-  const rated = rows.filter((row) => row.week_rate !== null);
-  const values = rated.map((row) => ({
-    ...row,
-    told:
+function ratesChart(days) {
+  const height = 120;
+  const rates = days.flatMap(({ rate, week_rate }) => [rate ?? 1, week_rate ?? 1]);
+  const low = Math.max(0, Math.floor(Math.min(0.9, ...rates) * 10) / 10);
+  const y = (rate) => ((height * (1 - rate)) / (1 - low)).toFixed(1);
+  const ticks = [0, 1, 2, 3, 4].map((quarter) => low + ((1 - low) * quarter) / 4);
+  const x = (place) => across(place + 0.5, days.length);
+  const rated = [...days.entries()].filter(([, { week_rate }]) => week_rate !== null);
+  const marks = rated.map(([place, row], number) => {
+    const [before, last] = rated[number - 1] ?? [place, row];
+    const [x1, x2, y1, y2] = [x(before), x(place), y(last.week_rate), y(row.week_rate)];
+    const told =
       `${weekday(row.day)}\nSeven days to it: ${percent(row.week_rate)} of ${counted(row.week_ended, "job")}` +
-      `\nThe day: ${row.rate === null ? "none ended" : `${percent(row.rate)} of ${count(row.ended)}`}`,
-  }));
-  const least = Math.min(1, ...values.flatMap((row) => [row.week_rate, row.rate ?? 1]), 0.9);
-  const y = {
-    type: "quantitative",
-    title: null,
-    scale: { domain: [Math.max(0, Math.floor(least * 10) / 10), 1] },
-    axis: { format: ".0%", tickCount: 4 },
-  };
-  draw(box, "Share of ended jobs that succeeded: each day, and the seven days to it.", 120, {
-    data: { values },
-    encoding: { x: dayScale(days) },
-    layer: [
-      {
-        mark: {
-          type: "point",
-          filled: true,
-          size: 22,
-          color: colour("faint"),
-          opacity: 1,
-          aria: false,
-        },
-        encoding: { y: { ...y, field: "rate" }, ...TOLD },
-        transform: [{ filter: "datum.rate !== null" }],
-      },
-      {
-        mark: { type: "line", color: colour("succeeded"), strokeWidth: 2, aria: false },
-        encoding: { y: { ...y, field: "week_rate" } },
-      },
-      {
-        mark: { type: "point", filled: true, size: 60, opacity: 0, color: colour("succeeded") },
-        encoding: { y: { ...y, field: "week_rate" }, ...TOLD },
-      },
-    ],
+      `\nThe day: ${row.rate === null ? "none ended" : `${percent(row.rate)} of ${count(row.ended)}`}`;
+    return [
+      bar([place, days.length], 1, [0, height], "transparent", told),
+      row.rate !== null && mark("circle.dot", { cx: x2, cy: y(row.rate), r: 2.4 }),
+      mark("line.rate", { x1, x2, y1, y2 }),
+    ];
   });
+  return plot(
+    "Share of ended jobs that succeeded: each day, and the seven days to it.",
+    height,
+    ticks.map((rate) => [Number(y(rate)), `${Math.round(rate * 100)}%`]),
+    dayLabels(days.map(({ day }) => day)),
+    marks,
+  );
 }
 
-function drawNights(box, label, nights) {
-  const missing = Array.from(
-    { length: Math.max(0, 15 - nights.length) },
-    (_, place) => `none ${place}`,
-  );
-  const values = nights.map(({ night, number, told }, place) => ({
-    night,
-    number,
-    told,
-    is_last: place === nights.length - 1,
-  }));
-  draw(box, label, 34, {
-    data: { values },
-    padding: 0,
-    mark: { type: "bar", cornerRadiusEnd: 1 },
-    encoding: {
-      x: {
-        field: "night",
-        type: "ordinal",
-        axis: null,
-        scale: {
-          domain: [...missing, ...nights.map(({ night }) => night)],
-          paddingInner: 0.25,
-          paddingOuter: 0,
-        },
-      },
-      y: {
-        field: "number",
-        type: "quantitative",
-        axis: null,
-        scale: { domainMin: 0, nice: false },
-      },
-      color: {
-        condition: { test: "datum.is_last", value: colour("accent") },
-        value: colour("spark"),
-      },
-      ...TOLD,
-    },
+function nightsChart(label, nights) {
+  const height = 34;
+  const highest = Math.max(1, ...nights.map(({ number }) => number));
+  const marks = nights.map(({ number, told }, place) => {
+    const fill = colour(place === nights.length - 1 ? "accent" : "spark");
+    const top = height * (1 - number / highest);
+    return bar(
+      [place + 15 - nights.length, 15],
+      0.75,
+      [top, height],
+      number ? fill : "transparent",
+      told,
+    );
   });
+  return element("div.spark", plot(label, height, [], [], marks));
 }
 
 // --- times --------------------------------------------------------------------------------------
 
-function periodName(period) {
-  return isMonthly ? monthName(Date.parse(period)) : shortDay(Date.parse(period));
-}
-
-function periodScale(periods) {
-  return {
-    field: "period",
-    type: "ordinal",
-    scale: { domain: periods, paddingInner: 0.35, paddingOuter: 0.2 },
-    axis: { title: null, labelAngle: 0, labelFlush: false, labelExpr: "periodName(datum.value)" },
-  };
+function periodLabels(periods) {
+  return labelled(periods, Math.ceil(periods.length / (IS_MONTHLY ? 6 : 8)), (period) =>
+    (IS_MONTHLY ? monthName : shortDay)(Date.parse(period)),
+  );
 }
 
 // The times of each week or month as a box: from the 10th to the 90th percentile, within it from
-// the 25th to the 75th, and the median.
-function drawSpread(box, label, height, periods, values, extent) {
-  const y = {
-    type: "quantitative",
-    title: null,
-    scale: { type: "log", domain: extent, nice: false },
-    axis: { values: logarithmicTicks(extent), labelExpr: "duration(datum.value)" },
-  };
-  // The outer box speaks for all three to a screen reader.
-  const range = (low, high, name, aria) => ({
-    mark: { type: "bar", color: colour(name), width: { band: 0.7 }, cornerRadius: 1, aria },
-    encoding: { y: { ...y, field: low }, y2: { field: high }, ...TOLD },
+// the 25th to the 75th, and the median. A logarithmic axis has no place for less than a second.
+function spreadChart(label, spreads, low, high) {
+  const { y, ticks } = logarithmic(130, low, high);
+  const marks = spreads.map(({ period, quantiles, told }) => {
+    const [p10, p25, p50, p75, p90] = quantiles.map((seconds) => y(Math.max(seconds, 1)));
+    const column = [AXIS.indexOf(period), AXIS.length];
+    return [
+      bar(column, 0.65, [p90, p10], colour("spread-far"), told),
+      bar(column, 0.65, [p75, p25], colour("spread-near")),
+      bar(column, 0.8, [p50 - 1, p50 + 1], colour("ink")),
+    ];
   });
-  draw(box, label, height, {
-    data: { values },
-    encoding: { x: periodScale(periods) },
-    layer: [
-      range("p10", "p90", "spread-far", true),
-      range("p25", "p75", "spread-near", false),
-      {
-        mark: {
-          type: "tick",
-          color: colour("ink"),
-          thickness: 2,
-          width: { band: 0.9 },
-          opacity: 1,
-          aria: false,
-        },
-        encoding: { y: { ...y, field: "p50" }, ...TOLD },
-      },
-    ],
-  });
+  return plot(label, 130, ticks, periodLabels(AXIS), marks);
 }
 
-function drawPhases(box, periods, values) {
-  const highest = Math.max(
-    ...[...groups(values, ({ period }) => period).values()].map((each) => sum(each, "mean")),
+// The mean time in each phase, one upon the other; `periods` are pairs of a period and its parts.
+function phasesChart(label, periods) {
+  const means = periods.map(([, parts]) => total(parts.map(([seconds]) => seconds)));
+  const { y, ticks } = even(220, Math.max(...means), ROUND_STEPS, duration);
+  const marks = periods.map(([period, parts]) =>
+    stack([AXIS.indexOf(period), AXIS.length], 0.65, y, parts),
   );
-  draw(box, "Mean time in each phase of the customization jobs of each period.", 220, {
-    data: { values },
-    mark: { type: "bar" },
-    encoding: {
-      x: periodScale(periods),
-      y: { ...evenTime("mean", highest), stack: "zero" },
-      color: { field: "phase", type: "nominal", scale: scaleOf(PHASES), legend: null },
-      order: { field: "order" },
-      ...TOLD,
-    },
-  });
+  return plot(label, 220, ticks, periodLabels(AXIS), marks);
 }
 
-function drawWaits(box, periods, values) {
-  draw(box, "Bounds of the median time that batch jobs waited and ran, by period.", 220, {
-    data: { values },
-    mark: { type: "bar", cornerRadius: 1, minBandSize: 2 },
-    encoding: {
-      x: periodScale(periods),
-      xOffset: {
-        field: "wait",
-        type: "nominal",
-        scale: { domain: WAITS.map(([name]) => name), paddingInner: 0.15 },
-      },
-      y: evenTime("low", Math.max(...values.map(({ high }) => high))),
-      y2: { field: "high" },
-      color: { field: "wait", type: "nominal", scale: scaleOf(WAITS), legend: null },
-      ...TOLD,
-    },
-  });
+// Bounds of times side by side; parts are [low, high, place among the phases, told].
+function boundsChart(label, phaseCount, periods) {
+  const highest = Math.max(...periods.flatMap(([, parts]) => parts.map(([, high]) => high)));
+  const { y, ticks } = even(220, highest, ROUND_STEPS, duration);
+  const marks = periods.flatMap(([period, parts]) =>
+    parts.map(([low, high, place, told]) => {
+      const middle = AXIS.indexOf(period) + 0.65 * ((place + 0.5) / phaseCount - 0.5);
+      const width = 0.55 / phaseCount;
+      return bar([middle, AXIS.length], width, [y(high), y(low)], seriesColour(place), told);
+    }),
+  );
+  return plot(label, 220, ticks, periodLabels(AXIS), marks);
 }

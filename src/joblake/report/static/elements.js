@@ -1,18 +1,33 @@
 // What the page is made of: elements, tables, notes. Whatever comes from the lake becomes the text of
 // a node, never markup.
 
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined) node.setAttribute(name, value);
+// A tag may name classes, as in "p.note"; objects among the parts are attributes, the rest children.
+function element(tag, ...parts) {
+  const [name, ...classes] = tag.split(".");
+  return filled(document.createElement(name), classes, parts);
+}
+
+function svg(tag, ...parts) {
+  const [name, ...classes] = tag.split(".");
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", name), classes, parts);
+}
+
+function filled(node, classes, parts) {
+  if (classes.length) node.setAttribute("class", classes.join(" "));
+  for (const part of parts.flat(Infinity)) {
+    if (typeof part === "string" || part instanceof Node) node.append(part);
+    else if (part) for (const [key, value] of Object.entries(part)) node.setAttribute(key, value);
   }
-  node.append(...children.flat().filter((child) => child !== null));
   return node;
 }
 
 // Names are other people's: whatever direction they are written in, they steer nothing around them.
-function name(text, attributes = {}) {
-  return element("bdi", { class: "name", ...attributes }, text);
+function name(text) {
+  return element("bdi.name", text);
+}
+
+function about(...parts) {
+  return element("span.about", element("bdi", parts.filter(Boolean).join(" · ")));
 }
 
 function section(id, title, note, ...content) {
@@ -20,67 +35,75 @@ function section(id, title, note, ...content) {
     "section",
     { id, "aria-labelledby": `${id}-title` },
     element("h2", { id: `${id}-title` }, title),
-    note ? element("p", { class: "note" }, note) : null,
-    ...content,
+    note && element("p.note", note),
+    content,
   );
 }
 
-function nothing(words) {
-  return element("p", { class: "nothing" }, words);
+function nothing(told) {
+  return element("p.nothing", told);
 }
 
 // Columns are [title, cell of a row, class]; the first names the row. The roles are those of the
 // elements, said again because narrow windows lay the cells out as something else than a table.
 function table(caption, columns, rows) {
-  const head = columns.map(([title, , kind]) =>
-    element("th", { scope: "col", role: "columnheader", class: kind }, title),
+  const kind = (column) => column[2] && { class: column[2] };
+  const head = columns.map((column) =>
+    element("th", { scope: "col", role: "columnheader" }, kind(column), column[0]),
   );
-  const body = rows.map((row) =>
-    element(
+  const body = rows.map((row) => {
+    const [first, ...others] = columns.map((column) => [kind(column), column[1](row)]);
+    return element(
       "tr",
       { role: "row" },
-      columns.map(([, cell, kind], place) =>
-        place === 0
-          ? element("th", { scope: "row", role: "rowheader", class: kind }, cell(row))
-          : element("td", { role: "cell", class: kind }, cell(row)),
-      ),
-    ),
-  );
+      element("th", { scope: "row", role: "rowheader" }, first),
+      others.map((cell) => element("td", { role: "cell" }, cell)),
+    );
+  });
   return element(
     "table",
     { role: "table" },
-    element("caption", {}, caption),
+    element("caption", caption),
     element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, head)),
     element("tbody", { role: "rowgroup" }, body),
   );
 }
 
+// A table whose rows become small paragraphs where the window is narrow.
+function stacked(...parts) {
+  return element("div.stacked", table(...parts));
+}
+
 function numbers(caption, columns, rows) {
+  const scroll = { tabindex: 0, role: "region", "aria-label": caption };
   return element(
-    "details",
-    { class: "numbers" },
-    element("summary", {}, "The numbers"),
-    element(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
-      table(caption, columns, rows),
-    ),
+    "details.numbers",
+    element("summary", "The numbers"),
+    element("div.scroll", scroll, table(caption, columns, rows)),
   );
 }
 
+function key(fill) {
+  return element("span.key", { style: `background:${fill}`, "aria-hidden": "true" });
+}
+
+// Pairs are [colour, words].
 function legend(pairs) {
-  const keys = pairs.map(([key, words]) =>
-    element("li", {}, element("span", { class: "key", style: `background:${colour(key)}` }), words),
-  );
-  return element("ul", { class: "legend", "aria-hidden": "true" }, keys);
-}
-
-function chart(id) {
-  return element("div", { class: "chart", id });
+  const keys = pairs.map(([fill, told]) => element("li", key(fill), told));
+  return element("ul.legend", { "aria-hidden": "true" }, keys);
 }
 
 function figure(title, ...content) {
-  return element("figure", {}, element("figcaption", {}, title), ...content);
+  return element("figure", element("figcaption", title), content);
+}
+
+function shareBar(share, told, fill) {
+  const style = `width:${(share * 100).toFixed(1)}%;background:${fill}`;
+  return element(
+    "span.bar",
+    element("span.bar-track", element("span.bar-fill", { style })),
+    element("span", told),
+  );
 }
 
 // Where a job ran, where the choice leaves more than one answer.
@@ -91,12 +114,11 @@ function placeOf(row) {
   return parts.join(" ");
 }
 
-function jobCell(row, badge = null, kind = "badge") {
-  const about = [choice.kind ? "" : KINDS[row.kind], shortModel(row.model), placeOf(row)];
+function jobCell(row, badge, kind = "badge.quiet") {
   return [
     name(row.name),
-    badge ? element("span", { class: kind }, badge) : null,
-    element("span", { class: "about" }, name(about.filter(Boolean).join(" · "), { class: "" })),
+    badge && element(`span.${kind}`, badge),
+    about(!choice.kind && words(row.kind), shortModel(row.model), placeOf(row)),
   ];
 }
 

@@ -1,14 +1,9 @@
-// The figures of the page: rows from columns, the filters' choice, sums and quantiles.
+// The figures of the page: rows from columns, the filters' choice, sums, quantiles and words.
 
 const PAGE = JSON.parse(document.getElementById("figures").textContent);
 const TABLES = Object.fromEntries(
   Object.entries(PAGE.tables).map(([name, columns]) => [name, rowsOf(columns)]),
 );
-const KINDS = {
-  customization: "Customization",
-  batch_inference: "Batch inference",
-  clean_rooms_inference: "Clean Rooms inference",
-};
 const OTHER_ACCOUNTS = "other";
 const DAY = 86_400_000;
 const LAST_DAY = Math.floor(PAGE.as_of / DAY) * DAY;
@@ -17,13 +12,11 @@ function rowsOf(columns) {
   const read = Object.entries(columns).map(([name, column]) => [
     name,
     Array.isArray(column)
-      ? (row) => column[row]
-      : (row) => column.values[column.codes[row]] ?? null,
+      ? column
+      : column.codes.map((code) => (code < 0 ? null : column.values[code])),
   ]);
-  const [first] = Object.values(columns);
-  const count = (Array.isArray(first) ? first : first.codes).length;
-  return Array.from({ length: count }, (_, row) =>
-    Object.fromEntries(read.map(([name, at]) => [name, at(row)])),
+  return read[0][1].map((_, row) =>
+    Object.fromEntries(read.map(([name, values]) => [name, values[row]])),
   );
 }
 
@@ -31,32 +24,40 @@ function rowsOf(columns) {
 
 const choice = { account: "", region: "", kind: "" };
 
-// A column that a table lacks does not narrow it: custom models have no kind of job.
+// What can be chosen is what the data holds.
+const VALUES = Object.fromEntries(Object.keys(choice).map((name) => [name, valuesOf(name)]));
+
+function valuesOf(name) {
+  const found = Object.values(TABLES).flatMap((rows) => rows.map((row) => row[name]));
+  return [...new Set(found)].filter((value) => value !== null && value !== undefined).sort();
+}
+
+// What a row does not tell does not narrow it: a listing of custom models has no kind of job.
 function isChosen(row) {
-  return ["account", "region", "kind"].every(
-    (name) => !choice[name] || !(name in row) || (row[name] ?? OTHER_ACCOUNTS) === choice[name],
-  );
+  return Object.entries(choice).every(([name, value]) => !value || value === (row[name] ?? value));
 }
 
 function chosen(table) {
   return (TABLES[table] ?? []).filter(isChosen);
 }
 
-// What can be chosen.
-const VALUES = Object.fromEntries(Object.keys(choice).map((name) => [name, valuesOf(name)]));
-
-function valuesOf(name) {
-  const found = new Set();
-  for (const rows of Object.values(TABLES)) {
-    for (const row of rows) if (name in row) found.add(row[name] ?? OTHER_ACCOUNTS);
-  }
-  return [...found].sort();
-}
-
 // --- sums ---------------------------------------------------------------------------------------
 
+function total(numbers) {
+  return numbers.reduce((one, other) => one + other, 0);
+}
+
 function sum(rows, column) {
-  return rows.reduce((total, row) => total + row[column], 0);
+  return total(rows.map((row) => row[column]));
+}
+
+// Each row of a list repeats the total of its place; each place counts once.
+function totalOf(rows, column) {
+  const places = rows.map((row) => [
+    [row.table_name, row.kind, row.account, row.region].join(" "),
+    row[column],
+  ]);
+  return total([...new Map(places).values()]);
 }
 
 function groups(rows, keyOf) {
@@ -69,34 +70,36 @@ function groups(rows, keyOf) {
   return found;
 }
 
-function median(numbers) {
-  if (numbers.length === 0) return null;
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2;
+// The groups of a text, those of most jobs first and the one without a name last.
+function ranked(rows, keyOf) {
+  return [...groups(rows, (row) => keyOf(row) ?? "")]
+    .map(([key, members]) => ({ key, members, jobs: sum(members, "job_count") }))
+    .sort((a, b) => (a.key === "") - (b.key === "") || b.jobs - a.jobs);
 }
 
 // Quantiles of histogram rows, each of which stands for `job_count` jobs of about `seconds` each:
 // exact where the jobs of a row took equally long, else off by the width of a row at most.
 function quantilesOf(rows, shares) {
-  const sorted = rows.filter((row) => row.job_count > 0).sort((a, b) => a.seconds - b.seconds);
-  const total = sum(sorted, "job_count");
-  if (total === 0) return shares.map(() => null);
-  const places = [];
-  let passed = 0;
-  for (const row of sorted) {
-    places.push([passed, row.seconds], [passed + row.job_count - 1, row.seconds]);
-    passed += row.job_count;
-  }
-  return shares.map((share) => between(places, share * (total - 1)));
+  const sorted = [...rows].sort((a, b) => a.seconds - b.seconds);
+  const last = sum(sorted, "job_count") - 1;
+  if (last < 0) return shares.map(() => null);
+  return shares.map((share) => {
+    const wanted = share * last;
+    let passed = 0;
+    for (const [place, { seconds, job_count }] of sorted.entries()) {
+      passed += job_count;
+      if (wanted <= passed - 1) return seconds;
+      const next = sorted[place + 1];
+      if (wanted < passed) return seconds + (next.seconds - seconds) * (wanted - passed + 1);
+    }
+  });
 }
 
-function between(places, wanted) {
-  const next = places.findIndex(([place]) => place >= wanted);
-  if (next === -1) return places[places.length - 1][1];
-  if (next === 0) return places[0][1];
-  const [[before, low], [after, high]] = [places[next - 1], places[next]];
-  return after === before ? high : low + ((high - low) * (wanted - before)) / (after - before);
+function median(numbers) {
+  return quantilesOf(
+    numbers.map((seconds) => ({ seconds, job_count: 1 })),
+    [0.5],
+  )[0];
 }
 
 // --- words --------------------------------------------------------------------------------------
@@ -108,8 +111,17 @@ function count(number) {
   return WHOLE.format(number);
 }
 
-function counted(number, one, many = `${one}s`) {
-  return `${count(number)} ${number === 1 ? one : many}`;
+function counted(number, one) {
+  return `${count(number)} ${one}${number === 1 ? "" : "s"}`;
+}
+
+// What an identifier says: "batch_inference" is "Batch inference".
+function words(identifier) {
+  return identifier.charAt(0).toUpperCase() + lower(identifier).slice(1);
+}
+
+function lower(identifier) {
+  return identifier.toLowerCase().replaceAll("_", " ");
 }
 
 function percent(share) {
@@ -131,7 +143,7 @@ function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   const [size, unit] = UNITS.find(([, , from]) => seconds >= from);
   const value = seconds / size;
-  return `${value < 10 && unit !== "s" ? value.toFixed(1).replace(/\.0$/, "") : WHOLE.format(value)} ${unit}`;
+  return `${value < 10 && unit !== "s" ? value.toFixed(1).replace(/\.0$/, "") : count(value)} ${unit}`;
 }
 
 function utc(options) {
@@ -140,6 +152,7 @@ function utc(options) {
 }
 
 const longDay = utc({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const dayOfYear = utc({ day: "numeric", month: "long", year: "numeric" });
 const shortDay = utc({ day: "numeric", month: "short" });
 const weekday = utc({ weekday: "short", day: "numeric", month: "short" });
 const monthName = utc({ month: "short", year: "numeric" });

@@ -1,5 +1,7 @@
 // Last night at a glance, and on top of it what could not be seen.
 
+const NIGHTS = [...new Set((TABLES.nights ?? []).map((row) => row.night))].sort();
+
 const PROBLEMS = {
   partial: () => "Stopped half-way: what was seen is kept",
   denied: () => "Access denied",
@@ -10,184 +12,133 @@ const PROBLEMS = {
   long_incomplete: (row) => `Not listed completely since ${minute(row.last_complete_at)}`,
 };
 
-function scopeCell(row) {
-  const place = [row.listed_account, row.region, row.membership].filter(Boolean).join(" · ");
-  return [
-    element("span", { class: "name" }, row.table_name),
-    element("span", { class: "about" }, place),
-  ];
+function age() {
+  const hours = Math.floor((Date.now() - PAGE.as_of) / 3_600_000);
+  if (hours < 36) return null;
+  const told = hours >= 48 ? counted(Math.floor(hours / 24), "day") : counted(hours, "hour");
+  return element(
+    "p.notice",
+    { role: "alert" },
+    element("strong", `The newest listing is ${told} old. `),
+    "What happened since is not on this page.",
+  );
 }
 
 function coverage() {
   const rows = chosen("coverage");
-  const places = [
-    ...groups(rows, (row) => [row.table_name, row.account, row.region].join(" ")).values(),
-  ];
-  const scopes = places.reduce((total, [row]) => total + row.scope_count, 0);
-  const troubled = places.reduce((total, [row]) => total + row.problem_count, 0);
-  const shown = rows.filter((row) => row.problem);
-  const notices = [];
-  const age = Math.floor((Date.now() - PAGE.as_of) / 3_600_000);
-  if (age >= 36) {
-    const days = age >= 48 ? counted(Math.floor(age / 24), "day") : counted(age, "hour");
-    notices.push(
-      element(
-        "p",
-        { class: "notice", role: "alert" },
-        element("strong", {}, `The newest listing is ${days} old. `),
-        "What happened since is not on this page.",
-      ),
-    );
-  }
-  if (scopes === 0) return notices;
+  const scopes = totalOf(rows, "scope_count");
+  const troubled = totalOf(rows, "problem_count");
+  if (scopes === 0) return null;
   if (troubled === 0) {
-    notices.push(
-      element(
-        "p",
-        { class: "sound" },
-        `${scopes === 1 ? "The one scope was" : `All ${count(scopes)} scopes were`} listed completely.`,
-      ),
-    );
-    return notices;
+    const all = scopes === 1 ? "The one scope was" : `All ${count(scopes)} scopes were`;
+    return element("p.sound", `${all} listed completely.`);
   }
-  const listed = shown.slice(0, 12);
+  const listed = rows.filter((row) => row.problem).slice(0, 12);
   const more = troubled - listed.length;
-  notices.push(
-    element(
-      "div",
-      { class: "notice" },
-      element(
-        "p",
-        {},
-        element(
-          "strong",
-          {},
-          `${counted(troubled, "scope")} of ${count(scopes)} ${troubled === 1 ? "was" : "were"} not seen completely. `,
-        ),
-        "Figures of these places may lack jobs.",
-      ),
-      withClass(
-        "stacked",
-        table(
-          "Scopes that were not seen completely",
-          [
-            ["Scope", scopeCell],
-            [
-              "What happened",
-              (row) => [
-                PROBLEMS[row.problem](row),
-                row.error
-                  ? element("span", { class: "about" }, name(row.error, { class: "" }))
-                  : null,
-              ],
-              "reasons",
-            ],
-            [
-              "Last complete",
-              (row) => (row.last_complete_at === null ? "never" : minute(row.last_complete_at)),
-              "instant",
-            ],
-          ],
-          listed,
-        ),
-      ),
-      more > 0 ? element("p", { class: "more" }, `And ${count(more)} more.`) : null,
-    ),
-  );
-  return notices;
-}
-
-const NIGHTS = [...new Set((TABLES.nights ?? []).map((row) => row.night))].sort();
-
-function tile(
-  id,
-  title,
-  number,
-  context,
-  { isAlarming = false, isUrgent = false, isState = false } = {},
-) {
+  const were = troubled === 1 ? "was" : "were";
   return element(
-    "div",
-    { class: `tile${isAlarming ? " alarming" : ""}${isState ? " state" : ""}`, id },
-    element("p", { class: "tile-title" }, title),
-    element("p", { class: "tile-number" }, number),
-    element("p", { class: isUrgent ? "tile-context urgent" : "tile-context" }, context),
-    isState ? null : element("div", { class: "spark", id: `${id}-chart` }),
+    "div.notice",
+    element(
+      "p",
+      element(
+        "strong",
+        `${counted(troubled, "scope")} of ${count(scopes)} ${were} not seen completely. `,
+      ),
+      "Figures of these places may lack jobs.",
+    ),
+    stacked(
+      "Scopes that were not seen completely",
+      [
+        [
+          "Scope",
+          (row) => [name(row.table_name), about(row.listed_account, row.region, row.parent)],
+        ],
+        [
+          "What happened",
+          (row) => [PROBLEMS[row.problem](row), row.error && about(row.error)],
+          "reasons",
+        ],
+        [
+          "Last complete",
+          (row) => (row.last_complete_at === null ? "never" : minute(row.last_complete_at)),
+          "instant",
+        ],
+      ],
+      listed,
+    ),
+    more > 0 && element("p.more", `And ${count(more)} more.`),
   );
 }
 
-function nightTile(id, title, one, column, isAlarming = () => false) {
+function tile(id, title, number, context, ...chart) {
+  return element(
+    "div.tile",
+    { id },
+    element("p.tile-title", title),
+    element("p.tile-number", number),
+    element("p.tile-context", context),
+    chart,
+  );
+}
+
+function nightTile(id, title, one) {
+  const rows = groups(chosen("nights"), (row) => row.night);
   const nights = NIGHTS.map((night) => {
-    const number = sum(
-      chosen("nights").filter((row) => row.night === night),
-      column,
-    );
-    return {
-      night,
-      number,
-      told: `Night of ${weekday(Date.parse(night))}\n${counted(number, one)}`,
-    };
+    const number = sum(rows.get(night) ?? [], `${id}_count`);
+    return { number, told: `Night of ${weekday(Date.parse(night))}\n${counted(number, one)}` };
   });
-  const last = nights.at(-1)?.number ?? 0;
-  const before = nights.slice(0, -1).map(({ number }) => number);
-  const usual = before.length
-    ? `median night: ${count(median(before))}`
+  const numbers = nights.map(({ number }) => number);
+  const last = numbers.pop() ?? 0;
+  const usual = numbers.length
+    ? `median night: ${count(median(numbers))}`
     : "the first night on record";
-  return {
-    node: tile(id, title, count(last), usual, { isAlarming: isAlarming(last) }),
-    drawn: () =>
-      nights.length &&
-      drawNights(
-        document.getElementById(`${id}-chart`),
-        `${title}: the last ${nights.length} nights`,
-        nights,
-      ),
-  };
+  const chart = nights.length && nightsChart(`${title}: the last ${nights.length} nights`, nights);
+  const made = tile(id, title, count(last), usual, chart);
+  if (id === "failed" && last > 0) made.classList.add("alarming");
+  return made;
+}
+
+function stateTile(...parts) {
+  const made = tile(...parts);
+  made.classList.add("state");
+  return made;
 }
 
 function atAGlance() {
-  const running = [
-    ...groups(chosen("running"), (row) => [row.kind, row.account, row.region].join(" ")).values(),
-  ];
-  const runs = running.reduce((total, [row]) => total + row.running_count, 0);
-  const overdue = running.reduce((total, [row]) => total + row.overdue_count, 0);
+  const overdue = totalOf(chosen("running"), "overdue_count");
   const since = (days) =>
     chosen("days").filter((row) => Date.parse(row.day) > LAST_DAY - days * DAY);
-  const tiles = [
-    nightTile("new", "New jobs", "new job", "new_count"),
-    nightTile("finished", "Finished", "finished job", "finished_count"),
-    nightTile("failed", "Failed", "failed job", "failed_count", (number) => number > 0),
-    nightTile("vanished", "Vanished", "vanished job", "vanished_count"),
-  ];
-  const models = choice.kind && choice.kind !== "customization" ? [] : chosen("model_counts");
-  const told = models.length
-    ? `Custom models: ${count(sum(models, "new_count"))} new, ${count(sum(models, "vanished_count"))} vanished, ${count(sum(models, "living_count"))} listed.`
-    : null;
-  const content = section(
+  const models = chosen("model_counts");
+  const told = (column) => count(sum(models, column));
+  return section(
     "night",
     "Last night",
     null,
-    ...coverage(),
+    age(),
+    coverage(),
     element(
-      "div",
-      { class: "tiles" },
-      tiles.map(({ node }) => node),
-      tile(
+      "div.tiles",
+      nightTile("new", "New jobs", "new job"),
+      nightTile("finished", "Finished", "finished job"),
+      nightTile("failed", "Failed", "failed job"),
+      nightTile("vanished", "Vanished", "vanished job"),
+      stateTile(
         "running",
         "Running now",
-        count(runs),
-        overdue ? `${count(overdue)} overdue` : "none overdue",
-        { isUrgent: overdue > 0, isState: true },
+        count(totalOf(chosen("running"), "running_count")),
+        overdue ? element("strong.urgent", `${count(overdue)} overdue`) : "none overdue",
       ),
-      tile(
+      stateTile(
         "success",
         "Success rate, 7 days",
         percent(rateOf(since(7))),
         `${percent(rateOf(since(35)))} over 5 weeks`,
-        { isState: true },
       ),
     ),
-    told ? element("p", { class: "note" }, told) : null,
+    chosenModels().length > 0 &&
+      element(
+        "p.note",
+        `Custom models: ${told("new_count")} new, ${told("vanished_count")} vanished, ${told("living_count")} listed.`,
+      ),
   );
-  return { content, drawn: () => tiles.forEach((each) => each.drawn()) };
 }

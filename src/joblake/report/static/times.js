@@ -1,314 +1,201 @@
-// The sections about time: durations by kind and model, phases, queue against run.
+// The sections about time: how long jobs took by kind and model, and how long each of their phases.
 
-const PERIODS = [...new Set((TABLES.times ?? []).map((row) => row.period))].sort();
 const EACH = PAGE.period;
-const isMonthly = EACH === "month";
+const IS_MONTHLY = EACH === "month";
+const AXIS = periodsOf((TABLES.times ?? []).map((row) => row.period).sort());
+const PHASES = groups(
+  (TABLES.times ?? []).filter((row) => row.phase !== null),
+  (row) => row.kind,
+);
 
 // Every period between the first and the last, so that an empty one shows as a gap; six or more.
-const AXIS = PERIODS.length === 0 ? [] : periodsBetween(PERIODS[0], PERIODS[PERIODS.length - 1]);
-
-function periodsBetween(first, last) {
+function periodsOf(told) {
   const found = [];
-  const day = new Date(last);
-  while (found.length < 6 || day >= new Date(first)) {
+  if (told.length === 0) return found;
+  const day = new Date(told.at(-1));
+  while (found.length < 6 || day >= new Date(told[0])) {
     found.unshift(day.toISOString().slice(0, 10));
-    if (isMonthly) day.setUTCMonth(day.getUTCMonth() - 1);
+    if (IS_MONTHLY) day.setUTCMonth(day.getUTCMonth() - 1);
     else day.setUTCDate(day.getUTCDate() - 7);
   }
   return found;
 }
 
 function periodWords(period) {
-  return isMonthly ? monthName(Date.parse(period)) : `week of ${shortDay(Date.parse(period))}`;
+  const day = Date.parse(period);
+  return IS_MONTHLY ? monthName(day) : `week of ${shortDay(day)}`;
 }
 
-function spreadsOf(rows) {
-  return [...groups(rows, (row) => row.period).entries()].map(([period, members]) => {
-    const [p10, p25, p50, p75, p90] = quantilesOf(members, [0.1, 0.25, 0.5, 0.75, 0.9]);
-    const jobs = sum(members, "job_count");
-    const told = `${periodWords(period)}\nmedian ${duration(p50)} of ${counted(jobs, "job")}\nhalf between ${duration(p25)} and ${duration(p75)}\neight in ten between ${duration(p10)} and ${duration(p90)}`;
-    return { period, jobs, told, ...logarithmic({ p10, p25, p50, p75, p90 }) };
+// --- durations ----------------------------------------------------------------------------------
+
+// The times of one model, or of all models of a kind.
+function panelOf(kind, title, members) {
+  const [p50, p95] = quantilesOf(members, [0.5, 0.95]);
+  const spreads = [...groups(members, (row) => row.period)].map(([period, rows]) => {
+    const quantiles = quantilesOf(rows, [0.1, 0.25, 0.5, 0.75, 0.9]);
+    const [p10, p25, median, p75, p90] = quantiles.map(duration);
+    const told = `${periodWords(period)}\nmedian ${median} of ${counted(sum(rows, "job_count"), "job")}\nhalf between ${p25} and ${p75}\neight in ten between ${p10} and ${p90}`;
+    return { period, quantiles, told };
   });
+  return { kind, title, p50, p95, jobs: sum(members, "job_count"), spreads };
 }
 
-// A logarithmic axis has no place for less than a second.
-function logarithmic(times) {
-  return Object.fromEntries(
-    Object.entries(times).map(([share, seconds]) => [share, Math.max(seconds, 1)]),
+function panelsOf(kind, rows) {
+  const models = ranked(rows, (row) => row.model).map(({ key, members }) =>
+    panelOf(kind, key === "" ? "Other models" : shortModel(key), members),
+  );
+  return models.length > 1 ? [panelOf(kind, "All models", rows), ...models] : models;
+}
+
+function drawnPanel(panel, low, high) {
+  const { kind, title, p50, p95, jobs, spreads } = panel;
+  const note = `median ${duration(p50)} · 95th percentile ${duration(p95)} · ${counted(jobs, "job")}`;
+  return element(
+    "figure.panel",
+    element("figcaption", element("bdi.name.line", { title }, title), about(note)),
+    spreadChart(`${words(kind)}, ${title}: how long jobs took, by ${EACH}`, spreads, low, high),
   );
 }
 
-function extentOf(panels) {
-  const low = Math.min(...panels.flatMap(({ spreads }) => spreads.map(({ p10 }) => p10)));
-  const high = Math.max(...panels.flatMap(({ spreads }) => spreads.map(({ p90 }) => p90)));
-  return [Math.max(1, low / 1.3), high * 1.3];
+function kindOfDurations(kind, panels) {
+  const times = panels.flatMap(({ spreads }) => spreads.flatMap(({ quantiles }) => quantiles));
+  const low = Math.max(1, Math.min(...times) / 1.3);
+  const high = Math.max(1, ...times) * 1.3;
+  const [first, ...others] = panels
+    .filter(({ title }, place) => place === 0 || title !== "Other models")
+    .map((panel) => drawnPanel(panel, low, high));
+  const isFolded = isNarrow() && others.length > 0;
+  return element(
+    "div.kind",
+    { id: `durations-${kind}` },
+    element("h3", words(kind)),
+    element("div.panels", first, isFolded ? null : others),
+    isFolded &&
+      element(
+        "details",
+        element("summary", `By model (${others.length})`),
+        element("div.panels", others),
+      ),
+  );
 }
 
 function durations() {
-  const rows = chosen("times").filter((row) => row.measure === "job");
   const title = "Durations";
+  const rows = chosen("times").filter((row) => row.phase === null);
   if (rows.length === 0)
-    return {
-      content: section(
-        "durations",
-        title,
-        null,
-        nothing("No job that succeeded tells how long it took."),
-      ),
-    };
-  const drawings = [];
-  const summary = [];
-  const kinds = Object.entries(KINDS).filter(([kind]) => rows.some((row) => row.kind === kind));
-  const blocks = kinds.map(([kind, words]) => {
-    const ofKind = rows.filter((row) => row.kind === kind);
-    const models = [...groups(ofKind, (row) => row.model ?? "").entries()]
-      .map(([model, members]) => ({ model, members, jobs: sum(members, "job_count") }))
-      .sort((a, b) => (a.model === "") - (b.model === "") || b.jobs - a.jobs);
-    const panels = [
-      { title: "All models", members: ofKind },
-      ...models.map(({ model, members }) => ({
-        title: model === "" ? "Other models" : shortModel(model),
-        members,
-      })),
-    ].filter((_, place) => models.length > 1 || place > 0);
-    for (const panel of panels) {
-      const [p50, p95] = quantilesOf(panel.members, [0.5, 0.95]);
-      Object.assign(panel, {
-        kind: words,
-        p50,
-        p95,
-        jobs: sum(panel.members, "job_count"),
-        spreads: spreadsOf(panel.members),
-      });
-    }
-    summary.push(...panels);
-    const extent = extentOf(panels);
-    const [first, ...others] = panels
-      .filter((panel) => panel.title !== "Other models")
-      .map((panel, place) => {
-        const id = `durations-${kind}-${place}`;
-        drawings.push(() =>
-          drawSpread(
-            document.getElementById(id),
-            `${words}, ${panel.title}: how long jobs took, by ${EACH}`,
-            130,
-            AXIS,
-            panel.spreads,
-            extent,
-          ),
-        );
-        return element(
-          "figure",
-          { class: "panel" },
-          element(
-            "figcaption",
-            {},
-            name(panel.title, { class: "name line", title: panel.title }),
-            element(
-              "span",
-              { class: "about" },
-              `median ${duration(panel.p50)} · 95th percentile ${duration(panel.p95)} · ${counted(panel.jobs, "job")}`,
-            ),
-          ),
-          chart(id),
-        );
-      });
-    return element(
-      "div",
-      { class: "kind" },
-      element("h3", {}, words),
-      isNarrow() && others.length
-        ? [
-            element("div", { class: "panels" }, first),
-            element(
-              "details",
-              {},
-              element("summary", {}, `By model (${others.length})`),
-              element("div", { class: "panels" }, others),
-            ),
-          ]
-        : element("div", { class: "panels" }, first, others),
+    return section(
+      "durations",
+      title,
+      null,
+      nothing("No job that succeeded tells how long it took."),
     );
-  });
-  const content = section(
+  const kinds = [...groups(rows, (row) => row.kind)].map(([kind, members]) => [
+    kind,
+    panelsOf(kind, members),
+  ]);
+  return section(
     "durations",
     title,
     `From creation to end, of jobs that succeeded, by ${EACH} of creation; the axis is logarithmic. The line is the median, half of the jobs lie in the dark box, eight in ten in the pale one. The most frequent models of each kind are shown.`,
-    ...blocks,
+    kinds.map(([kind, panels]) => kindOfDurations(kind, panels)),
     numbers(
       "Durations by kind and model",
       [
-        ["Kind and model", (row) => [row.kind, " · ", name(row.title)]],
+        ["Kind and model", (row) => [words(row.kind), " · ", name(row.title)]],
         ["Jobs", (row) => count(row.jobs), "number"],
         ["Median", (row) => duration(row.p50), "number"],
         ["95th percentile", (row) => duration(row.p95), "number"],
       ],
-      summary,
+      kinds.flatMap(([, panels]) => panels),
     ),
   );
-  return { content, drawn: () => drawings.forEach((each) => each()) };
 }
 
-function phases() {
-  const rows = chosen("times").filter((row) => PHASES.some(([phase]) => phase === row.measure));
-  if (rows.length === 0)
-    return {
-      content: element(
-        "div",
-        {},
-        element("h3", {}, "Phases of customization jobs"),
-        nothing("No customization job tells its phases."),
-      ),
-    };
-  const values = [];
-  for (const [period, members] of groups(rows, (row) => row.period)) {
-    PHASES.forEach(([phase, words], order) => {
-      const ofPhase = members.filter((row) => row.measure === phase);
-      const jobs = sum(ofPhase, "job_count");
-      if (jobs === 0) return;
-      const mean = meanOf(ofPhase);
-      values.push({
-        period,
-        phase,
-        order,
-        mean,
-        told: `${periodWords(period)}\n${words}: ${duration(mean)} in the mean of ${counted(jobs, "job")}`,
-      });
-    });
-  }
-  const summary = PHASES.map(([phase, words]) => {
-    const ofPhase = rows.filter((row) => row.measure === phase);
-    const [p50, p95] = quantilesOf(ofPhase, [0.5, 0.95]);
-    return { phase, words, jobs: sum(ofPhase, "job_count"), p50, p95 };
-  });
-  const content = element(
+// --- phases -------------------------------------------------------------------------------------
+
+// Jobs tell the times of their phases, or two listings tell the bounds of those times.
+function phasesOf(kind, rows) {
+  const isBounded = rows.some(({ measure }) => measure === "longest");
+  const phases = [...new Set(PHASES.get(kind).map(({ phase }) => phase))].map((phase, place) => ({
+    phase,
+    place,
+    title: words(phase),
+    fill: seriesColour(place),
+  }));
+  const title = `Phases of ${lower(kind)} jobs`;
+  const periods = [...groups(rows, (row) => row.period)].map(([period, members]) => [
+    period,
+    phases
+      .map((phase) => ({ ...phase, ...timesOf(members, phase.phase, isBounded) }))
+      .filter(({ jobs }) => jobs > 0)
+      .map((phase) => (isBounded ? boundsPart : meanPart)(periodWords(period), phase)),
+  ]);
+  return element(
     "div",
-    {},
-    element("h3", {}, "Phases of customization jobs"),
+    { id: `phases-${kind}` },
+    element("h3", title),
     element(
-      "p",
-      { class: "note" },
-      `Mean time in each phase that was completed, by ${EACH} of creation.`,
+      "p.note",
+      isBounded
+        ? `AWS does not tell when one of these ends and the next begins: by ${EACH}, the true median lies somewhere in the bar, between what two listings saw.`
+        : `Mean time in each phase that was completed, by ${EACH} of creation.`,
     ),
-    legend(PHASES),
-    chart("phases"),
-    timeTable("Phases of customization jobs", "Phase", summary),
-  );
-  return { content, drawn: () => drawPhases(document.getElementById("phases"), AXIS, values) };
-}
-
-function meanOf(rows) {
-  return (
-    rows.reduce((total, row) => total + row.seconds * row.job_count, 0) / sum(rows, "job_count")
-  );
-}
-
-function timeTable(caption, title, rows) {
-  return table(
-    caption,
-    [
+    legend(phases.map((phase) => [phase.fill, phase.title])),
+    isBounded
+      ? boundsChart(`${title}: bounds of the median, by ${EACH}`, phases.length, periods)
+      : phasesChart(`${title}: mean times, by ${EACH}`, periods),
+    table(
+      title,
       [
-        title,
-        (row) => [
-          element("span", {
-            class: "key",
-            style: `background:${colour(row.phase)}`,
-            "aria-hidden": "true",
-          }),
-          row.words,
-        ],
+        ["Phase", (row) => [key(row.fill), row.title]],
+        ["Jobs", (row) => count(row.jobs), "number"],
+        ["Median", (row) => row.told(0.5), "number"],
+        ["95th percentile", (row) => row.told(0.95), "number"],
       ],
-      ["Jobs", (row) => count(row.jobs), "number"],
-      ["Median", (row) => row.median ?? duration(row.p50), "number"],
-      ["95th percentile", (row) => row.late ?? duration(row.p95), "number"],
-    ],
-    rows,
-  );
-}
-
-function waits() {
-  const rows = chosen("times").filter((row) => /_(shortest|longest)$/.test(row.measure));
-  const title = "Queue against run of batch jobs";
-  if (rows.length === 0)
-    return {
-      content: element(
-        "div",
-        {},
-        element("h3", {}, title),
-        nothing("No batch job has been seen to wait and run."),
-      ),
-    };
-  const bounds = (members, wait, share) =>
-    ["shortest", "longest"].map(
-      (bound) =>
-        quantilesOf(
-          members.filter((row) => row.measure === `${wait}_${bound}`),
-          [share],
-        )[0],
-    );
-  const values = [];
-  for (const [period, members] of groups(rows, (row) => row.period)) {
-    for (const [wait, words] of WAITS) {
-      const [low, high] = bounds(members, wait, 0.5);
-      if (low === null) continue;
-      const jobs = sum(
-        members.filter((row) => row.measure === `${wait}_longest`),
-        "job_count",
-      );
-      values.push({
-        period,
-        wait,
-        low,
-        high,
-        told: `${periodWords(period)}\n${words}: median between ${duration(low)} and ${duration(high)}\nof ${counted(jobs, "job")}`,
-      });
-    }
-  }
-  const summary = WAITS.map(([wait, words]) => {
-    const ofWait = rows.filter((row) => row.measure === `${wait}_longest`);
-    const [low, high] = bounds(rows, wait, 0.5);
-    const [lateLow, lateHigh] = bounds(rows, wait, 0.95);
-    return {
-      phase: wait,
-      words,
-      jobs: sum(ofWait, "job_count"),
-      median: interval(low, high),
-      late: interval(lateLow, lateHigh),
-    };
-  });
-  const content = element(
-    "div",
-    {},
-    element("h3", {}, title),
-    element(
-      "p",
-      { class: "note" },
-      `AWS does not tell when a batch job starts: by ${EACH}, the true median lies somewhere in the bar, between what two listings saw.`,
+      phases.map((phase) => ({ ...phase, ...timesOf(rows, phase.phase, isBounded) })),
     ),
-    legend(WAITS),
-    chart("waits"),
-    timeTable("Time in the queue and running of batch jobs", "Stage", summary),
   );
-  return { content, drawn: () => drawWaits(document.getElementById("waits"), AXIS, values) };
 }
 
-function interval(low, high) {
-  return low === null ? "–" : `${duration(low)} to ${duration(high)}`;
+// How many jobs went through a phase, and what their times, or the bounds of them, are.
+function timesOf(rows, phase, isBounded) {
+  const [low, high] = (isBounded ? ["shortest", "longest"] : ["time", "time"]).map((measure) =>
+    rows.filter((row) => row.phase === phase && row.measure === measure),
+  );
+  const jobs = sum(high, "job_count");
+  const at = (share) => [low, high].flatMap((times) => quantilesOf(times, [share]));
+  const mean = total(high.map((row) => row.seconds * row.job_count)) / jobs;
+  const told = (share) =>
+    isBounded && jobs ? at(share).map(duration).join(" to ") : duration(at(share)[0]);
+  return { jobs, mean, at, told };
+}
+
+function meanPart(period, { title, fill, jobs, mean }) {
+  return [
+    mean,
+    fill,
+    `${period}\n${title}: ${duration(mean)} in the mean of ${counted(jobs, "job")}`,
+  ];
+}
+
+function boundsPart(period, { title, place, jobs, at }) {
+  const [low, high] = at(0.5);
+  const between = `median between ${duration(low)} and ${duration(high)}`;
+  return [low, high, place, `${period}\n${title}: ${between}\nof ${counted(jobs, "job")}`];
 }
 
 function stages() {
-  const parts = [phases(), waits()];
-  return {
-    content: section(
-      "stages",
-      "Where the time goes",
-      null,
-      element(
-        "div",
-        { class: "columns even" },
-        parts.map(({ content }) => content),
-      ),
-    ),
-    drawn: () => parts.forEach((part) => part.drawn?.()),
-  };
+  const kinds = groups(
+    chosen("times").filter((row) => row.phase !== null),
+    (row) => row.kind,
+  );
+  const blocks = [...kinds].map(([kind, rows]) => phasesOf(kind, rows));
+  return section(
+    "stages",
+    "Where the time goes",
+    null,
+    blocks.length
+      ? element("div.columns.even", blocks)
+      : nothing("No job tells how long its phases took."),
+  );
 }
