@@ -176,7 +176,7 @@ def summary(result: RunResult) -> str:
     """The run as a Markdown table, a row per scope."""
     lines = ["| " + " | ".join(_COLUMNS) + " |", "| " + " | ".join("---" for _ in _COLUMNS) + " |"]
     for scope in result.scopes:
-        place = (scope.table_name, scope.account_id, scope.region_name, scope.membership_identifier)
+        place = (scope.table_name, scope.account_id, scope.region_name, scope.parent)
         cells = [" ".join(part for part in place if part)]
         figures = (getattr(scope, name) for name in _COLUMNS[1:])
         cells += ["" if figure is None else str(figure) for figure in figures]

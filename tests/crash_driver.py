@@ -18,11 +18,11 @@ from pathlib import Path
 import duckdb  # noqa: F401 - all that takes long is imported before the first fork
 import pandas as pd  # noqa: F401 - pyarrow does, when it meets its first timestamp
 
+from declared import SOURCES
 from exporting import run_export
 from joblake.aws.connections import Connections, Politeness
 from joblake.errors import JoblakeError
 from joblake.listing import aside
-from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import observation_schema
 
 PR_SET_PTRACER = 0x59616D61

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from declared import SOURCES
 from joblake.lake.local import Lake, Scope, month_of
-from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
 
 ACCOUNT = "111122223333"
@@ -69,7 +69,7 @@ def _partition(lake: Lake, table: str, row: Row) -> Path:
         row["table_name"] if is_listing else table,
         row["account_id"],
         row["region_name"],
-        row.get("membership_identifier"),
+        row.get("parent"),
     )
     if is_listing:
         return lake.listing_partition(scope, month_of(row["started_at"]))

@@ -2,13 +2,13 @@
 --   lost or put back from an older copy. More than a listing tells of are no fault: a run that was
 --   cut off between two commits leaves observations without a listing.
 -- grain: one row per run and scope
--- key: run_id, table_name, account_id, region_name, membership_identifier
+-- key: run_id, table_name, account_id, region_name, parent
 -- columns:
 --   run_id: run that listed the scope
 --   table_name: table that the listing fills
 --   account_id: account that was listed
 --   region_name: region that was listed
---   membership_identifier: membership that was listed; null outside Clean Rooms ML
+--   parent: membership that was listed; null outside Clean Rooms ML
 --   started_at: when the listing began
 --   written_count: observations that the listing wrote: added, changed and vanished
 --   found_count: observations of it in the lake
@@ -39,7 +39,7 @@ written as (
         listings.table_name,
         listings.account_id,
         listings.region_name,
-        listings.membership_identifier,
+        listings.parent,
         min(listings.started_at) as started_at,
         sum(
             coalesce(listings.added, 0)
@@ -52,7 +52,7 @@ written as (
         listings.table_name,
         listings.account_id,
         listings.region_name,
-        listings.membership_identifier
+        listings.parent
 ),
 
 observed as (
@@ -61,7 +61,7 @@ observed as (
         customization_jobs.run_id,
         customization_jobs.account_id,
         customization_jobs.region_name,
-        null::varchar as membership_identifier
+        null::varchar as parent
     from customization_jobs
 
     union all
@@ -71,7 +71,7 @@ observed as (
         custom_models.run_id,
         custom_models.account_id,
         custom_models.region_name,
-        null::varchar as membership_identifier
+        null::varchar as parent
     from custom_models
 
     union all
@@ -81,7 +81,7 @@ observed as (
         batch_jobs.run_id,
         batch_jobs.account_id,
         batch_jobs.region_name,
-        null::varchar as membership_identifier
+        null::varchar as parent
     from batch_jobs
 
     union all
@@ -91,7 +91,7 @@ observed as (
         clean_rooms_jobs.run_id,
         clean_rooms_jobs.account_id,
         clean_rooms_jobs.region_name,
-        clean_rooms_jobs.membership_identifier
+        clean_rooms_jobs.parent
     from clean_rooms_jobs
 ),
 
@@ -101,7 +101,7 @@ found as (
         observed.table_name,
         observed.account_id,
         observed.region_name,
-        observed.membership_identifier,
+        observed.parent,
         count(*) as found_count
     from observed
     group by
@@ -109,7 +109,7 @@ found as (
         observed.table_name,
         observed.account_id,
         observed.region_name,
-        observed.membership_identifier
+        observed.parent
 )
 
 select
@@ -117,7 +117,7 @@ select
     written.table_name,
     written.account_id,
     written.region_name,
-    written.membership_identifier,
+    written.parent,
     written.started_at,
     written.written_count,
     coalesce(found.found_count, 0) as found_count
@@ -128,5 +128,5 @@ left join found
         and written.table_name = found.table_name
         and written.account_id = found.account_id
         and written.region_name = found.region_name
-        and written.membership_identifier is not distinct from found.membership_identifier
+        and written.parent is not distinct from found.parent
 where written.written_count > coalesce(found.found_count, 0)

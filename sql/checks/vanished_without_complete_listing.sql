@@ -37,7 +37,7 @@ inner join listings
         and observed.table_name = listings.table_name
         and observed.account_id = listings.account_id
         and observed.region_name = listings.region_name
-        and observed.membership_identifier is not distinct from listings.membership_identifier
+        and observed.parent is not distinct from listings.parent
 where
     observed.change = 'vanished'
     and (listings.outcome <> 'complete' or listings.error is not null)

@@ -34,7 +34,7 @@ resources as (
     from resources_as_of(
         'trained_model_inference_jobs',
         trained_model_inference_job_arn,
-        membership_identifier,
+        parent,
         'infinity'
     )
 )

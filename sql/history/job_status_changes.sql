@@ -47,7 +47,7 @@ listings as (
         'customization' as job_kind,
         customization_listings.account_id,
         customization_listings.region_name,
-        customization_listings.membership_identifier,
+        customization_listings.parent,
         customization_listings.run_id,
         customization_listings.started_at,
         customization_listings.previous_started_at
@@ -59,7 +59,7 @@ listings as (
         'batch_inference' as job_kind,
         batch_listings.account_id,
         batch_listings.region_name,
-        batch_listings.membership_identifier,
+        batch_listings.parent,
         batch_listings.run_id,
         batch_listings.started_at,
         batch_listings.previous_started_at
@@ -71,7 +71,7 @@ listings as (
         'clean_rooms_inference' as job_kind,
         clean_rooms_listings.account_id,
         clean_rooms_listings.region_name,
-        clean_rooms_listings.membership_identifier,
+        clean_rooms_listings.parent,
         clean_rooms_listings.run_id,
         clean_rooms_listings.started_at,
         clean_rooms_listings.previous_started_at
@@ -85,7 +85,7 @@ observed as (
         'customization' as job_kind,
         customization_jobs.account_id,
         customization_jobs.region_name,
-        '' as membership_identifier,
+        '' as parent,
         customization_jobs.base_model_arn as model,
         customization_jobs.status as told_status,
         customization_jobs.last_modified_time as told_changed_at,
@@ -102,7 +102,7 @@ observed as (
         'batch_inference' as job_kind,
         batch_jobs.account_id,
         batch_jobs.region_name,
-        '' as membership_identifier,
+        '' as parent,
         batch_jobs.model_id as model,
         batch_jobs.status as told_status,
         batch_jobs.last_modified_time as told_changed_at,
@@ -119,7 +119,7 @@ observed as (
         'clean_rooms_inference' as job_kind,
         clean_rooms_jobs.account_id,
         clean_rooms_jobs.region_name,
-        coalesce(clean_rooms_jobs.membership_identifier, '') as membership_identifier,
+        coalesce(clean_rooms_jobs.parent, '') as parent,
         clean_rooms_jobs.trained_model_arn as model,
         clean_rooms_jobs.status as told_status,
         clean_rooms_jobs.update_time as told_changed_at,
@@ -195,5 +195,5 @@ asof left join listings
         changes.job_kind = listings.job_kind
         and changes.account_id = listings.account_id
         and changes.region_name = listings.region_name
-        and changes.membership_identifier = listings.membership_identifier
+        and changes.parent = listings.parent
         and changes.observed_at >= listings.started_at

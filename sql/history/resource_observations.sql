@@ -6,7 +6,7 @@
 --   table_name: table that holds the observation
 --   account_id: account that listed the resource
 --   region_name: region that listed the resource
---   membership_identifier: membership that listed the resource; null outside Clean Rooms ML
+--   parent: membership that listed the resource; null outside Clean Rooms ML
 --   resource_arn: identifies the resource within its table, account and region
 --   run_id: run that observed it
 --   observed_at: when it was observed
@@ -35,7 +35,7 @@ observed as (
         'model_customization_jobs' as table_name,
         customization_jobs.account_id,
         customization_jobs.region_name,
-        null::varchar as membership_identifier,
+        null::varchar as parent,
         nullif(customization_jobs.job_arn, '') as resource_arn,
         customization_jobs.run_id,
         customization_jobs.observed_at,
@@ -48,7 +48,7 @@ observed as (
         'custom_models' as table_name,
         custom_models.account_id,
         custom_models.region_name,
-        null::varchar as membership_identifier,
+        null::varchar as parent,
         nullif(custom_models.model_arn, '') as resource_arn,
         custom_models.run_id,
         custom_models.observed_at,
@@ -61,7 +61,7 @@ observed as (
         'model_invocation_jobs' as table_name,
         batch_jobs.account_id,
         batch_jobs.region_name,
-        null::varchar as membership_identifier,
+        null::varchar as parent,
         nullif(batch_jobs.job_arn, '') as resource_arn,
         batch_jobs.run_id,
         batch_jobs.observed_at,
@@ -74,7 +74,7 @@ observed as (
         'trained_model_inference_jobs' as table_name,
         clean_rooms_jobs.account_id,
         clean_rooms_jobs.region_name,
-        clean_rooms_jobs.membership_identifier,
+        clean_rooms_jobs.parent,
         nullif(clean_rooms_jobs.trained_model_inference_job_arn, '') as resource_arn,
         clean_rooms_jobs.run_id,
         clean_rooms_jobs.observed_at,
@@ -86,7 +86,7 @@ select
     observed.table_name,
     observed.account_id,
     observed.region_name,
-    observed.membership_identifier,
+    observed.parent,
     observed.resource_arn,
     observed.run_id,
     observed.observed_at,

@@ -12,11 +12,11 @@ listings as (
 select
     listings.account_id,
     listings.region_name,
-    coalesce(listings.membership_identifier, '') as membership_identifier,
+    coalesce(listings.parent, '') as parent,
     listings.run_id,
     listings.started_at,
     lag(listings.started_at) over (
-        partition by listings.account_id, listings.region_name, listings.membership_identifier
+        partition by listings.account_id, listings.region_name, listings.parent
         order by listings.started_at, listings.run_id
     ) as previous_started_at
 from listings

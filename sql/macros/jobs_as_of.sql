@@ -17,7 +17,7 @@ clean_rooms_jobs as (
     from resources_as_of(
         'trained_model_inference_jobs',
         trained_model_inference_job_arn,
-        membership_identifier,
+        parent,
         as_of
     )
 ),

@@ -57,19 +57,19 @@ sightings as (
     select
         account_id,
         region_name,
-        membership_identifier,
+        parent,
         null::timestamptz as missed_at,
         null::varchar as missing_run_id,
         max(started_at) as sighted_at
     from complete
-    group by account_id, region_name, membership_identifier
+    group by account_id, region_name, parent
 
     union all
 
     select
         account_id,
         region_name,
-        membership_identifier,
+        parent,
         observed_at as missed_at,
         run_id as missing_run_id,
         sighted_at
@@ -85,6 +85,6 @@ left join sightings
     on
         latest.account_id = sightings.account_id
         and latest.region_name = sightings.region_name
-        and latest.scope_membership = sightings.membership_identifier
+        and latest.scope_membership = sightings.parent
         and latest.missed_at is not distinct from sightings.missed_at
         and latest.missing_run_id is not distinct from sightings.missing_run_id

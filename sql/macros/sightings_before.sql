@@ -13,7 +13,7 @@ instants as (
     select distinct
         account_id,
         region_name,
-        coalesce(membership, '') as membership_identifier,
+        coalesce(membership, '') as parent,
         observed_at,
         run_id,
         change
@@ -24,7 +24,7 @@ instants as (
 select
     instants.account_id,
     instants.region_name,
-    instants.membership_identifier,
+    instants.parent,
     instants.observed_at,
     instants.run_id,
     instants.change,
@@ -37,5 +37,5 @@ asof left join complete
     on
         instants.account_id = complete.account_id
         and instants.region_name = complete.region_name
-        and instants.membership_identifier = complete.membership_identifier
+        and instants.parent = complete.parent
         and instants.observed_at >= complete.started_at

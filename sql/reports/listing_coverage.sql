@@ -2,12 +2,12 @@
 --   listed completely has no last_complete_at. A failed discovery of memberships has no membership
 --   and is left out once a later listing of a membership in the same account and region exists.
 -- grain: one row per scope: table, account, region and membership
--- key: table_name, account_id, region_name, membership_identifier
+-- key: table_name, account_id, region_name, parent
 -- columns:
 --   table_name: table that the listings fill
 --   account_id: account that was listed
 --   region_name: region that was listed
---   membership_identifier: membership that was listed; null outside Clean Rooms ML
+--   parent: membership that was listed; null outside Clean Rooms ML
 --   last_outcome: outcome of the newest listing
 --   last_listing_at: when the newest listing began
 --   last_error: what went wrong in the newest listing
@@ -25,7 +25,7 @@ scopes as (
         listings.table_name,
         listings.account_id,
         listings.region_name,
-        listings.membership_identifier,
+        listings.parent,
         arg_max_null(listings.outcome, listings.started_at) as last_outcome,
         max(listings.started_at) as last_listing_at,
         arg_max_null(listings.error, listings.started_at) as last_error,
@@ -41,7 +41,7 @@ scopes as (
         listings.table_name,
         listings.account_id,
         listings.region_name,
-        listings.membership_identifier
+        listings.parent
 ),
 
 memberships as (
@@ -51,7 +51,7 @@ memberships as (
         scopes.region_name,
         max(scopes.last_listing_at) as last_listing_at
     from scopes
-    where scopes.membership_identifier is not null
+    where scopes.parent is not null
     group by scopes.table_name, scopes.account_id, scopes.region_name
 )
 
@@ -59,7 +59,7 @@ select
     scopes.table_name,
     scopes.account_id,
     scopes.region_name,
-    scopes.membership_identifier,
+    scopes.parent,
     scopes.last_outcome,
     scopes.last_listing_at,
     scopes.last_error,
@@ -71,7 +71,7 @@ select
 from scopes
 left join memberships
     on
-        scopes.membership_identifier is null
+        scopes.parent is null
         and scopes.table_name = memberships.table_name
         and scopes.account_id = memberships.account_id
         and scopes.region_name = memberships.region_name

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from declared import SOURCES
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -27,7 +28,6 @@ from joblake.endpoint import FixedResources
 from joblake.export.export import export
 from joblake.export.planning import plan
 from joblake.settings.settings import load_settings
-from joblake.sources.catalogue import SOURCES
 
 EVERYTHING = {"table": tuple(SOURCES), "page_size": 1}
 OTHER = "444455556666"

@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 
 from resources import MEMBERSHIP, REGION
 
-from joblake.sources.catalogue import SOURCES, Source
+from joblake.sources.catalogue import Source, shipped_catalogue
 from joblake.sources.service_model import Member
 
 
@@ -37,12 +37,12 @@ class Task:
     @property
     def source(self) -> Source:
         """The source that fills the table."""
-        return SOURCES[self.table]
+        return shipped_catalogue().default[self.table]
 
     @property
     def parameters(self) -> dict[str, str]:
         """What the operation requires."""
-        return {"membershipIdentifier": MEMBERSHIP} if self.source.needs_membership else {}
+        return {"membershipIdentifier": MEMBERSHIP} if self.source.parent is not None else {}
 
 
 Work = Callable[[Task], int]
@@ -66,9 +66,9 @@ def _joblake() -> Work:
     from joblake.settings.settings import load_settings
 
     def work(task: Task) -> int:
-        membership = (MEMBERSHIP,) if task.source.needs_membership else ()
+        membership = (MEMBERSHIP,) if task.source.parent is not None else ()
         settings = load_settings(
-            lake=task.folder, table=(task.table,), region=task.regions, membership=membership
+            lake=task.folder, table=(task.table,), region=task.regions, parent=membership
         )
         result = export(plan(settings))
         outcomes = [(scope.outcome, scope.error) for scope in result.scopes]
@@ -92,7 +92,7 @@ def _joblake_listing() -> Work:
     def work(task: Task) -> int:
         operation = task.source.operation
         client = Connections(Politeness(max_attempts=3)).client(operation.client, REGION)
-        query = Query({**task.source.ascending, **task.parameters}, operation.page_maximum)
+        query = Query({**task.source.request, **task.parameters}, operation.page_maximum)
         spool = Spool(Path(task.folder), listed_schema(operation), file_mode=0o600)
         run_listing(
             Pager(client, operation, query),

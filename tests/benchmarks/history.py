@@ -28,7 +28,7 @@ from serving import render, serving
 from export import machine
 from joblake.lake.local import Lake, Scope, month_of
 from joblake.listing.pages import parse_page
-from joblake.sources.catalogue import SOURCES
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import LISTING_SCHEMA, observation_schema
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
@@ -73,7 +73,7 @@ class Year:
 
 def build(lake: Lake, year: Year, nights: int, last_night_at: datetime) -> None:
     """Write what exports of the first `nights` nights leave, the last at the instant given."""
-    source = SOURCES[TABLE]
+    source = shipped_catalogue().default[TABLE]
     scope = Scope(TABLE, ACCOUNT, REGION)
     by_month: dict[str, list[pa.Table]] = {}
     listings: dict[str, list[dict[str, object]]] = {}
@@ -135,7 +135,7 @@ def _write(rows: pa.Table, file: Path) -> int:
 
 def snapshot_bytes(year: Year, night: int, folder: Path) -> int:
     """What the whole state of one night takes as Parquet."""
-    operation = SOURCES[TABLE].operation
+    operation = shipped_catalogue().default[TABLE].operation
     pages = []
     for start in range(0, year.job_count, PAGE):
         numbers = range(start, min(start + PAGE, year.job_count))

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from resources import ACCOUNT, ITEMS, Item
 
-from joblake.sources.catalogue import SOURCES, memberships_operation
+from joblake.sources.catalogue import shipped_catalogue
 
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 _IDENTITY = f"""
@@ -60,7 +60,7 @@ def render(
     `item_of` gives the item of a number, by default as it is first.
     """
     item_of = item_of or ITEMS[table]
-    operation = SOURCES[table].operation
+    operation = shipped_catalogue().default[table].operation
     size = operation.page_maximum
     folder.mkdir(parents=True)
     offsets = [0]
@@ -79,14 +79,20 @@ def render(
 
 def render_empty(folder: Path) -> None:
     """Write the pages of an account that has nothing, not even a membership."""
-    for table in SOURCES:
+    for table in shipped_catalogue().default:
         render(folder / table, table, 0)
     render_memberships(folder)
 
 
 def render_memberships(folder: Path, *identifiers: str) -> None:
     """Write the listing of an account's memberships."""
-    page = json.dumps({memberships_operation().result_key: [{"id": name} for name in identifiers]})
+    page = json.dumps(
+        {
+            shipped_catalogue()["memberships"].operation.result_key: [
+                {"id": name} for name in identifiers
+            ]
+        }
+    )
     memberships = folder / "memberships"
     memberships.mkdir()
     (memberships / "pages").write_text(page)

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from joblake.lake.local import LISTINGS, OBSERVATIONS, Lake
-from joblake.sources.catalogue import SOURCES
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import LISTING_SCHEMA, observation_schema
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
@@ -173,10 +173,10 @@ _MEMBERS = {
         if(step = 0, 'Creating', 'Active') as model_status
     """,
     "trained_model_inference_jobs": """
-        arn_head || 'membership/' || membership_identifier || '/trained-model-inference-job/'
+        arn_head || 'membership/' || parent || '/trained-model-inference-job/'
             || code as trained_model_inference_job_arn,
-        membership_identifier,
-        arn_head || 'membership/' || membership_identifier || '/trained-model/' || fate % 20
+        parent,
+        arn_head || 'membership/' || parent || '/trained-model/' || fate % 20
             as trained_model_arn,
         'collaboration-' || place as collaboration_identifier,
         case
@@ -195,7 +195,7 @@ _MEMBERS = {
 }
 
 _MEMBERSHIP = """
-    *, '00000000-0000-4000-8000-00000000000' || (place * 2 + number % 2) as membership_identifier
+    *, '00000000-0000-4000-8000-00000000000' || (place * 2 + number % 2) as parent
 """
 
 _LISTINGS = """
@@ -204,7 +204,7 @@ _LISTINGS = """
         '{table}' as table_name,
         account_id,
         region_name,
-        {membership} as membership_identifier,
+        {membership} as parent,
         night + interval 2 hours + to_minutes(place::int) as started_at,
         night + interval 3 hours as ended_at,
         'complete' as outcome,
@@ -222,21 +222,25 @@ def build(lake: Lake, job_count: int) -> None:
         made.execute("set global timezone = 'UTC'")
         made.execute(_PLACES)
         for table, share in SHARES.items():
-            service = "cleanrooms-ml" if SOURCES[table].needs_membership else "bedrock"
+            service = (
+                "cleanrooms-ml"
+                if shipped_catalogue().default[table].parent is not None
+                else "bedrock"
+            )
             names = {"table": table, "nights": NIGHTS, "service": service}
             made.execute(_LIVES.format(**names, count=round(job_count * share)))
             made.execute(_SEEN.format(**names))
-            schema = observation_schema(SOURCES[table])
+            schema = observation_schema(shipped_catalogue().default[table])
             members = _MEMBERS[table]
             keys = "account_id as account, region_name as region"
-            if SOURCES[table].needs_membership:
-                keys += ", membership_identifier as membership"
+            if shipped_catalogue().default[table].parent is not None:
+                keys += ", parent as membership"
             rows = f"""
                 select run_id, observed_at, change, account_id, region_name, {members}
                 from (select {_MEMBERSHIP} from seen)
             """
             _write(made, lake.root / table / OBSERVATIONS, rows, schema, keys)
-            if SOURCES[table].needs_membership:
+            if shipped_catalogue().default[table].parent is not None:
                 membership = "'00000000-0000-4000-8000-00000000000' || (place * 2 + member)"
                 listings = _LISTINGS.format(**names, membership=membership, members="[0, 1]")
             else:
@@ -300,7 +304,7 @@ def main() -> None:
     parser.add_argument("--explain", action="store_true", help="print the plan of the slowest")
     options = parser.parse_args()
     with _lake(options.folder, options.jobs) as lake, open_warehouse(lake) as warehouse:
-        tables = [f"observations.{table}" for table in SOURCES]
+        tables = [f"observations.{table}" for table in shipped_catalogue().default]
         counts = " + ".join(f"(select count(*) from {table})" for table in tables)
         (total,) = warehouse.query(f"select {counts} as n").to_pylist()
         load, _, _ = os.getloadavg()

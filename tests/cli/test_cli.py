@@ -51,7 +51,7 @@ SCOPE_MEMBERS = [
     "table_name",
     "account_id",
     "region_name",
-    "membership_identifier",
+    "parent",
     "outcome",
     "listed",
     "added",
@@ -91,7 +91,7 @@ def assert_refused(finished, code, message):
 def test_complete_is_0(serve):
     """Every scope complete: exit code 0, stdout empty, a line for each scope and one for all."""
     serve(FixedResources({JOBS: [customization_job(1)], INFERENCES: [inference_job(1)]}))
-    finished = run_joblake("export", "--lake", "lake", "--membership", MEMBERSHIP)
+    finished = run_joblake("export", "--lake", "lake", "--parent", MEMBERSHIP)
     assert (finished.returncode, finished.stdout) == (0, "")
     *lines, total = finished.stderr.splitlines()
     assert len(lines) == 4
@@ -184,7 +184,7 @@ REFUSED = {
     "max items": (("export", "--max-items", "-1"), "--max-items: .*greater than or equal to 1"),
     "starting token": (("export", "--starting-token", ""), "starting token is empty"),
     "role": (("export", "--role-arn", "arn:aws:iam::1:role/x"), "is no role ARN"),
-    "membership": (("export", "--membership", "m-1"), "'m-1' is not a valid membership"),
+    "parent": (("export", "--parent", "m-1"), "'m-1' is not a valid parent"),
     "nights": (("demo", "--nights", "1"), "--nights"),
     "demo over another lake": (("demo", "--lake", "other"), "holds a lake that is no demo"),
     "port": (("endpoint", "--port", "70000"), "--port"),
@@ -216,7 +216,7 @@ WRONG = {
     "region": ("us-esat-1", "unknown region 'us-esat-1'"),
     "table": ("jobs", "unknown table 'jobs'"),
     "override": ("jobs.page_size=1", "unknown table 'jobs'"),
-    "membership": ("m-1", "'m-1' is not a valid membership"),
+    "parent": ("m-1", "'m-1' is not a valid parent"),
     "filter": ("state=x", "has no parameter 'state'"),
     "page_size": ("0", "greater than or equal to 1"),
     "max_items": ("0", "greater than or equal to 1"),
@@ -324,7 +324,7 @@ def test_json_is_one_object_with_the_documented_members(serve):
         "table_name": "custom_models",
         "account_id": "111122223333",
         "region_name": "us-east-1",
-        "membership_identifier": None,
+        "parent": None,
         "outcome": "denied",
         "listed": 0,
         "added": 0,
@@ -649,7 +649,7 @@ def test_help_is_on_stdout(command):
 def test_help_of_export_names_every_documented_option():
     """No option of the export is left unexplained."""
     text = run_joblake("export", "--help").stdout
-    options = ("lake", "config", "table", "region", "role-arn", "membership", "filter")
+    options = ("lake", "config", "table", "region", "role-arn", "parent", "filter")
     options += ("page-size", "max-items", "starting-token", "json")
     assert {f"--{option}" for option in options} <= set(re.findall(r"--[a-z-]+", text))
 

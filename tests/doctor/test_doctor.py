@@ -125,7 +125,7 @@ def test_no_membership_is_no_problem(serve):
     findings, code = found()
     assert code == 0
     detail = findings["trained_model_inference_jobs 111122223333"].detail
-    assert detail == "listed in us-east-1: no active membership"
+    assert detail == "listed in us-east-1: none of the memberships"
 
 
 def test_regions_are_told_apart(serve, resources):

@@ -11,6 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from command_line import run_joblake
+from declared import LIST_MEMBERSHIPS, SOURCES
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -31,7 +32,6 @@ from joblake.doctor.policy import policies, policy_of
 from joblake.endpoint import EndpointServer, FixedResources, error_answer
 from joblake.errors import UsageError
 from joblake.settings.settings import lake_of, load_settings
-from joblake.sources.catalogue import SOURCES, memberships_operation
 from joblake.warehouse.publish import publish
 from joblake.warehouse.warehouse import open_warehouse
 
@@ -41,7 +41,10 @@ ALWAYS_ALLOWED = "sts:GetCallerIdentity"  # STS needs no permission for it
 TABLES = tuple(SOURCES)
 ACTIONS = {
     operation.name: operation.action
-    for operation in (*(s.operation for s in SOURCES.values()), memberships_operation())
+    for operation in (
+        *(s.operation for s in SOURCES.values()),
+        LIST_MEMBERSHIPS,
+    )
 }
 
 
@@ -85,7 +88,7 @@ ACCOUNTS = {
 OPTIONS = {
     "everything": {},
     "one table": {"table": ("custom_models",)},
-    "a membership": {"membership": (MEMBERSHIP,)},
+    "a membership": {"parent": (MEMBERSHIP,)},
     "a membership as filter": {
         "table": ("trained_model_inference_jobs",),
         "filter": (f"membershipIdentifier={MEMBERSHIP}",),
@@ -230,7 +233,7 @@ def test_an_identity_that_is_none_is_named():
     [
         (("--table", "jobs"), "--table: unknown table 'jobs'"),
         (("--region", "us-esat-1"), "unknown region 'us-esat-1'"),
-        (("--membership", "m-1"), "'m-1' is not a valid membership"),
+        (("--parent", "m-1"), "membershipIdentifier=m-1: allowed are 36 to 36 characters"),
         (("--role-arn", "reader"), "is no role ARN"),
     ],
 )

@@ -27,6 +27,7 @@ from botocore.exceptions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from declared import LIST_MEMBERSHIPS, SOURCES
 from joblake.endpoint import (
     Answer,
     EndpointServer,
@@ -38,7 +39,6 @@ from joblake.endpoint import (
 )
 from joblake.endpoint.tokens import LIFETIME
 from joblake.errors import UsageError
-from joblake.sources.catalogue import SOURCES, memberships_operation
 from joblake.sources.service_model import load_operation
 
 FIRST_DAY = date(2026, 1, 1)
@@ -46,7 +46,10 @@ EVENING = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
 WORLD = World(first_day=FIRST_DAY)
 ACCOUNT, REGION = WORLD.accounts[0], WORLD.regions[0]
 
-OPERATIONS = (*(source.operation for source in SOURCES.values()), memberships_operation())
+OPERATIONS = (
+    *(source.operation for source in SOURCES.values()),
+    LIST_MEMBERSHIPS,
+)
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 JOBS = BY_NAME["ListModelCustomizationJobs"]
 MODELS = BY_NAME["ListCustomModels"]
@@ -533,9 +536,7 @@ def all_wire_items(operation):
     if operation is INFERENCES:
         joined = WORLD.items(MEMBERSHIPS, places[0], EVENING)
         places = [
-            replace(places[0], membership_identifier=item["id"])
-            for item in joined
-            if item["status"] == "ACTIVE"
+            replace(places[0], parent=item["id"]) for item in joined if item["status"] == "ACTIVE"
         ]
     return [item for place in places for at in nights for item in WORLD.items(operation, place, at)]
 
@@ -644,7 +645,7 @@ def test_statuses_only_move_forward(operation):
     if operation is INFERENCES:
         joined = WORLD.items(MEMBERSHIPS, place, EVENING)
         active = next(item["id"] for item in joined if item["status"] == "ACTIVE")
-        place = replace(place, membership_identifier=active)
+        place = replace(place, parent=active)
     latest, seen, counts = {}, Counter(), {}
     at = datetime(2026, 1, 1, tzinfo=UTC)
     while at < EVENING:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from declared import SOURCES
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -37,7 +38,6 @@ from joblake.export.export import export
 from joblake.export.planning import plan
 from joblake.lake.local import Lake, Scope
 from joblake.settings.settings import load_settings
-from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import LISTING_SCHEMA, observation_schema
 from joblake.warehouse.warehouse import open_warehouse
 
@@ -538,7 +538,10 @@ def test_files_of_other_sdk_versions_survive_a_rewrite(jobs, lake, night):
         ("job-000002", None, night),
     ]
     columns = pq.read_schema(file).names
-    assert columns == [*observation_schema(SOURCES[SCOPE.table]).names, "of_tomorrow"]
+    assert columns == [
+        *observation_schema(SOURCES[SCOPE.table]).names,
+        "of_tomorrow",
+    ]
     assert export_scope_alone(lake, at=night + 2 * DAY).changed == 0
 
 
@@ -565,13 +568,13 @@ def test_active_memberships_are_discovered(serve, lake):
         )
     )
     result = run_export(lake, table=(TRAINED,))
-    assert {scope.membership_identifier: figures(scope) for scope in result.scopes} == {
+    assert {scope.parent: figures(scope) for scope in result.scopes} == {
         MEMBERSHIP: ("complete", 1, 1, 0, 0),
         OTHER_MEMBERSHIP: ("complete", 2, 2, 0, 0),
     }
     assert {file.parts[-3] for file in Lake(lake).table_files(TRAINED)} == {
-        f"membership={MEMBERSHIP}",
-        f"membership={OTHER_MEMBERSHIP}",
+        f"parent={MEMBERSHIP}",
+        f"parent={OTHER_MEMBERSHIP}",
     }
     (call,) = [call for call in server.calls if call.operation == MEMBERSHIPS]
     assert call.parameters["status"] == "ACTIVE"
@@ -583,7 +586,7 @@ def test_no_membership_is_a_complete_listing_of_none(serve, lake):
     result = export_scope_alone(lake, table=(TRAINED,))
     assert figures(result) == ("complete", 0, 0, 0, 0)
     (row,) = listing_rows(lake)
-    assert (row["outcome"], row["listed"], row["membership_identifier"]) == ("complete", 0, None)
+    assert (row["outcome"], row["listed"], row["parent"]) == ("complete", 0, None)
 
 
 def test_memberships_that_may_not_be_listed_are_denied(serve, lake):
@@ -607,9 +610,9 @@ def test_memberships_that_may_not_be_listed_are_denied(serve, lake):
 
 
 def test_a_given_membership_is_not_discovered(serve, lake):
-    """With --membership nothing needs the permission to list memberships."""
+    """With --parent nothing needs the permission to list memberships."""
     server = serve(FixedResources({INFERENCES: [inference_job(1)]}))
-    options = {"table": (TRAINED,), "membership": (MEMBERSHIP, MEMBERSHIP)}
+    options = {"table": (TRAINED,), "parent": (MEMBERSHIP, MEMBERSHIP)}
     result = export_scope_alone(lake, **options)
     assert figures(result) == ("complete", 1, 1, 0, 0)
     assert MEMBERSHIPS not in [call.operation for call in server.calls]
@@ -732,9 +735,11 @@ def test_the_kind_of_refusal_is_the_outcome(serve, lake, code, message, outcome)
         ({"table": ("jobs",)}, "unknown table 'jobs'; tables are: model_customization_jobs"),
         ({"role_arn": ("reader",)}, "'reader' is no role ARN"),
         ({"role_arn": (f"arn:aws:iam::{ACCOUNT}:user/u",)}, "is no role ARN"),
-        ({"membership": ("../../etc",)}, "is not a valid membership"),
-        ({"membership": (MEMBERSHIP.upper().replace("1", "A"),)}, "is not a valid membership"),
-        ({"filter": ("membershipIdentifier=x",), "table": (TRAINED,)}, "not a valid membership"),
+        ({"parent": ("../../etc",), "table": (TRAINED,)}, "allowed are 36 to 36 characters"),
+        (
+            {"filter": ("membershipIdentifier=x",), "table": (TRAINED,)},
+            "allowed are 36 to 36 characters",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(serve, lake, options, message):
@@ -817,7 +822,7 @@ def test_a_listing_row_says_all_of_the_listing(jobs, lake, night):
             "table_name": "model_customization_jobs",
             "account_id": ACCOUNT,
             "region_name": REGION,
-            "membership_identifier": None,
+            "parent": None,
             "started_at": night + timedelta(seconds=1),
             "ended_at": night + timedelta(seconds=4.5),
             "outcome": "complete",
@@ -909,7 +914,7 @@ def test_observations_have_the_schema_of_the_model(serve, lake):
             }
         )
     )
-    run_export(lake, table=tuple(SOURCES), membership=(MEMBERSHIP,))
+    run_export(lake, table=tuple(SOURCES), parent=(MEMBERSHIP,))
     for table, source in SOURCES.items():
         (file,) = Lake(lake).table_files(table)
         assert pq.read_schema(file).equals(observation_schema(source))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from declared import SOURCES
 from exporting import (
     BATCHES,
     INFERENCES,
@@ -23,7 +24,6 @@ from exporting import (
 )
 from joblake.endpoint import FixedResources, error_answer
 from joblake.lake.local import Lake
-from joblake.sources.catalogue import SOURCES
 from joblake.warehouse.warehouse import open_warehouse
 
 DAY = timedelta(days=1)
@@ -127,7 +127,7 @@ def test_each_table_is_asked_by_its_own_parameter(  # noqa: PLR0913, PLR0917 - f
 def test_without_a_filter_by_time_everything_is_listed(server, resources, lake, night):
     """Clean Rooms ML has none: its listings stay complete, and show what is gone."""
     resources.lists[INFERENCES] = [inference_job(1), inference_job(2)]
-    options = {"table": ("trained_model_inference_jobs",), "membership": (MEMBERSHIP,)}
+    options = {"table": ("trained_model_inference_jobs",), "parent": (MEMBERSHIP,)}
     export_scope_alone(lake, at=night, incremental=True, **options)
     resources.lists[INFERENCES] = [inference_job(1)]
     second = export_scope_alone(lake, at=night + DAY, incremental=True, **options)

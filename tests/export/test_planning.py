@@ -148,7 +148,7 @@ def test_an_account_may_have_regions_tables_and_memberships_of_its_own():
             account=(
                 "default",
                 f"role_arn={ROLE} region=eu-west-1,eu-west-2 table=model_customization_jobs",
-                f"role_arn={THIRD_ROLE} table={TRAINED} membership={MEMBERSHIP}",
+                f"role_arn={THIRD_ROLE} table={TRAINED} parent={MEMBERSHIP}",
             ),
         )
     ).scopes
@@ -428,10 +428,10 @@ def test_memberships_are_looked_for_again_with_every_try(resources, switch):
     switch.faults = [refuse("InternalServerException", lambda c: c.operation == MEMBERSHIPS, 500)]
     run = plan(load_settings(lake="lake", table=(TRAINED,), max_attempts=1))
     (failed,) = export(run).scopes
-    assert (failed.outcome, failed.membership_identifier) == ("failed", None)
+    assert (failed.outcome, failed.parent) == ("failed", None)
     switch.faults = []
     (found,) = export(run).scopes
-    assert (found.outcome, found.membership_identifier) == ("complete", MEMBERSHIP)
+    assert (found.outcome, found.parent) == ("complete", MEMBERSHIP)
 
 
 @pytest.mark.usefixtures("server")
@@ -443,7 +443,7 @@ def test_memberships_before_a_failed_page_are_exported(resources, switch):
     switch.faults.append(refuse("AccessDeniedException", lambda c: "nextToken" in c.parameters))
     switch.faults.reverse()
     result = run_export(Path("lake"), table=(TRAINED,))
-    assert [(s.membership_identifier, s.outcome) for s in result.scopes] == [
+    assert [(s.parent, s.outcome) for s in result.scopes] == [
         (found, "complete"),
         (lost, "complete"),
         (None, "denied"),

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from command_line import run_joblake
+from declared import SOURCES
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -25,7 +26,6 @@ from exporting import (
 )
 from joblake.endpoint import EndpointServer, FixedResources, Place, error_answer
 from joblake.endpoint.identity import sts_error_answer
-from joblake.sources.catalogue import SOURCES
 
 CLOSED, REFUSED = "444455556666", "777788889999"
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ap-east-1")

@@ -582,9 +582,9 @@ def test_memberships_found_before_a_failure_are_exported(service, lake):
     service.resources.lists[INFERENCES] = []
     service.switch.faults = [broken]
     result = run_export(lake, table=("trained_model_inference_jobs",), max_attempts=1)
-    outcomes = {scope.membership_identifier: scope.outcome for scope in result.scopes}
+    outcomes = {scope.parent: scope.outcome for scope in result.scopes}
     assert outcomes == {None: "failed"} | dict.fromkeys(found, "complete")
-    assert {row["membership_identifier"] for row in listing_rows(lake)} == {None, *found}
+    assert {row["parent"] for row in listing_rows(lake)} == {None, *found}
 
 
 def test_what_comes_back_is_added_again_and_its_history_is_continuous(service, lake, night):

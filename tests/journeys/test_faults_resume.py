@@ -15,6 +15,7 @@ from textwrap import indent
 import pyarrow as pa
 import pytest
 
+from declared import SOURCES
 from exporting import (
     BATCHES,
     JOBS,
@@ -29,7 +30,6 @@ from joblake.endpoint import FixedResources, error_answer
 from joblake.lake.local import Lake
 from joblake.listing.pages import Page
 from joblake.listing.spool import Spool, SpoolIdentity
-from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import listed_schema
 
 MINUTE = timedelta(minutes=1)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from command_line import Finished, run_joblake
+from declared import SOURCES
 from joblake.endpoint import EndpointServer, World
 from joblake.export.export import export
 from joblake.export.planning import plan, query_of
 from joblake.lake.local import Lake
 from joblake.settings.settings import Settings, load_settings
-from joblake.sources.catalogue import SOURCES
 from joblake.warehouse.views import read_views
 
 CHECKOUT = Path(__file__).parents[2]

@@ -53,7 +53,7 @@ def test_paths_are_as_documented(lake):
         "trained_model_inference_jobs",
         "account=012345678901",
         "region=eu-west-1",
-        f"membership={MEMBERSHIP}",
+        f"parent={MEMBERSHIP}",
         "month=2026-11",
     )
     assert lake.partition(ROOMS, "2026-11") == lake.root / rooms / "observations.parquet"
@@ -143,11 +143,19 @@ def test_hostile_regions_are_refused(value):
         Scope("custom_models", "012345678901", value)
 
 
-@pytest.mark.parametrize("value", [*HOSTILE, MEMBERSHIP.upper(), f"{MEMBERSHIP}0", MEMBERSHIP[1:]])
-def test_hostile_memberships_are_refused(value):
-    """A membership is a lower-case UUID."""
-    with pytest.raises(UsageError, match="is not a valid membership"):
+@pytest.mark.parametrize("value", ["", "us-east-1\n", "us-east-1\0", "\ud800", "a" * 2049])
+def test_parents_that_no_file_can_hold_are_refused(value):
+    """A parent is printable text of some length."""
+    with pytest.raises(UsageError, match="is not a valid parent"):
         Scope("custom_models", "012345678901", "us-east-1", value)
+
+
+@pytest.mark.parametrize("value", [".", "..", "../..", "/etc", "a/b", "*", "[a]", "a=b", "arn:a:b"])
+def test_a_parent_that_is_no_plain_word_is_named_by_its_hash(value):
+    """Whatever a service calls a parent, its folder is one plain word, and of this parent alone."""
+    folder = Scope("custom_models", "012345678901", "us-east-1", value).folder
+    assert re.fullmatch(r"parent=[0-9a-f]{32}", folder.name)
+    assert folder != Scope("custom_models", "012345678901", "us-east-1", f"{value}x").folder
 
 
 @pytest.mark.parametrize("value", [*HOSTILE, "Custom", "1_table", "_table", ".spool"])
@@ -193,7 +201,7 @@ def test_what_aws_allows_makes_a_path_of_its_own(table, account, region, members
     lake = Lake(Path("/lake"))
     path = lake.partition(Scope(table, account, region, membership), "2026-11")
     folders = [table, f"account={account}", f"region={region}"]
-    folders += [f"membership={membership}"] if membership else []
+    folders += [f"parent={membership}"] if membership else []
     assert path.relative_to("/lake").parts == (*folders, "month=2026-11", "observations.parquet")
 
 

@@ -16,6 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 
 import joblake
 from command_line import run_joblake
+from declared import SOURCES
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -42,7 +43,6 @@ from joblake.lake.ledger import commit_listing
 from joblake.lake.local import Scope
 from joblake.lake.s3 import KEEP_COPIES_SECONDS
 from joblake.settings.settings import lake_at, load_settings
-from joblake.sources.catalogue import SOURCES
 from joblake.warehouse.publish import MARTS, publish
 from joblake.warehouse.views import read_views
 from s3_server import READ_ONLY
@@ -77,7 +77,7 @@ def rows(location, sql="from model_customization_jobs order by all"):
 
 
 def listing_row(number, at):
-    row = dict.fromkeys(("membership_identifier", "filters", "error"))
+    row = dict.fromkeys(("parent", "filters", "error"))
     row |= dict.fromkeys(("listed", "added", "changed", "vanished", "pages", "requests"), 0)
     place = {"table_name": SCOPE.table, "account_id": ACCOUNT, "region_name": REGION}
     times = {"started_at": at + number * MINUTE, "ended_at": at + number * MINUTE}
@@ -115,7 +115,7 @@ def test_the_layout_is_that_of_a_folder(s3, s3_server, night):
     prefix = s3.removeprefix(f"s3://{s3_server.bucket}/")
     listed = s3_server.client().list_objects_v2(Bucket=s3_server.bucket, Prefix=prefix)
     place = f"account={ACCOUNT}/region={REGION}"
-    inference = f"trained_model_inference_jobs/{place}/membership={MEMBERSHIP}/month={MONTH}"
+    inference = f"trained_model_inference_jobs/{place}/parent={MEMBERSHIP}/month={MONTH}"
     jobs = f"model_customization_jobs/{place}/month={MONTH}"
     assert {entry["Key"].removeprefix(f"{prefix}/") for entry in listed["Contents"]} == {
         ".joblake",

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from declared import SOURCES
 from joblake.errors import DamagedPageError
 from joblake.listing.fast import parse_rows
 from joblake.listing.pages import (
@@ -28,7 +29,6 @@ from joblake.listing.pages import (
     receive_page,
 )
 from joblake.listing.tolerant import canonical_json
-from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import item_columns, listed_schema
 from joblake.sources.service_model import Member, Operation
 

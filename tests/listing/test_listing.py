@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from declared import SOURCES
 from exporting import (
     BATCHES,
     FIRST_INSTANT,
@@ -38,7 +39,6 @@ from joblake.listing.pager import Pager, Query, run_listing
 from joblake.listing.pages import Page
 from joblake.listing.spool import Spool
 from joblake.listing.start import BEGINNING, decode_start
-from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import listed_schema
 
 SOURCE = SOURCES["model_customization_jobs"]
@@ -61,7 +61,7 @@ def calls_of(server, operation):
 def test_asks_for_the_largest_pages_oldest_first(serve, tmp_path, source, maximum):
     """Pages are as large as the model allows, oldest first where the operation can sort."""
     server = serve()
-    export_scope_alone(tmp_path / "lake", table=(source.table,), membership=(MEMBERSHIP,))
+    export_scope_alone(tmp_path / "lake", table=(source.table,), parent=(MEMBERSHIP,))
     (call,) = calls_of(server, source.operation.name)
     assert call.parameters["maxResults"] == str(maximum)
     order = (call.parameters.get("sortBy"), call.parameters.get("sortOrder"))
@@ -114,7 +114,7 @@ def list_part(serve, resources, tmp_path):
 
     def part(page_size, max_items=None, token=None):
         start = BEGINNING if token is None else decode_start(token, OPERATION)
-        query = Query(SOURCE.ascending, page_size, max_items, start)
+        query = Query(SOURCE.request, page_size, max_items, start)
         pager = Pager(connections.client("bedrock", "us-east-1"), OPERATION, query)
         spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
         listing = run_listing(
@@ -153,7 +153,7 @@ def paging(serve, tmp_path):
         spool.hook = hook
         client = connections.client("bedrock", "us-east-1")
         run_listing(
-            Pager(client, OPERATION, Query(SOURCE.ascending, 2)),
+            Pager(client, OPERATION, Query(SOURCE.request, 2)),
             spool,
             started_at=FIRST_INSTANT,
             resume_within=timedelta(hours=1),
@@ -219,7 +219,7 @@ def test_two_threads_that_read_a_listing_spool_the_same(serve, tmp_path, monkeyp
     client = Connections(Politeness(max_attempts=1)).client("bedrock", "us-east-1")
     spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
     run_listing(
-        OverwhelmedPager(client, OPERATION, Query(SOURCE.ascending, 2)),
+        OverwhelmedPager(client, OPERATION, Query(SOURCE.request, 2)),
         spool,
         started_at=FIRST_INSTANT,
         resume_within=timedelta(0),
@@ -235,7 +235,7 @@ def test_of_a_limited_listing_on_page_hears_the_rows_that_are_kept(serve, tmp_pa
     client = Connections(Politeness(max_attempts=1)).client("bedrock", "us-east-1")
     heard = []
     run_listing(
-        Pager(client, OPERATION, Query(SOURCE.ascending, 3, 5)),
+        Pager(client, OPERATION, Query(SOURCE.request, 3, 5)),
         Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600),
         started_at=FIRST_INSTANT,
         resume_within=timedelta(0),
@@ -246,7 +246,7 @@ def test_of_a_limited_listing_on_page_hears_the_rows_that_are_kept(serve, tmp_pa
 
 def boto3_part(page_size, max_items=None, token=None):
     pages = boto3_pages(
-        dict(SOURCE.ascending), PageSize=page_size, MaxItems=max_items, StartingToken=token
+        dict(SOURCE.request), PageSize=page_size, MaxItems=max_items, StartingToken=token
     )
     result = pages.build_full_result()
     jobs = result.get("modelCustomizationJobSummaries", [])
@@ -322,7 +322,7 @@ def test_the_services_own_token_is_a_starting_token(serve, tmp_path):
     """A nextToken taken from a plain call of boto3 lists what follows it."""
     serve(FixedResources({JOBS: [customization_job(n) for n in range(9)]}))
     client = boto3.Session().client("bedrock")
-    token = client.list_model_customization_jobs(maxResults=4, **SOURCE.ascending)["nextToken"]
+    token = client.list_model_customization_jobs(maxResults=4, **SOURCE.request)["nextToken"]
     result = export_scope_alone(tmp_path / "lake", starting_token=token)
     assert (result.outcome, result.listed, result.next_token) == ("filtered", 5, None)
     assert names(observations(tmp_path / "lake")) == job_names(range(4, 9))
@@ -483,7 +483,7 @@ def test_only_what_passes_the_filter_is_listed(serve, tmp_path, table, text):
     lake = tmp_path / "lake"
     operation, items, filters = FILTERED[table]
     server = serve(FixedResources({operation: items}))
-    result = export_scope_alone(lake, table=(table,), membership=(MEMBERSHIP,), filter=(text,))
+    result = export_scope_alone(lake, table=(table,), parent=(MEMBERSHIP,), filter=(text,))
     assert (result.outcome, result.listed) == ("filtered", len(filters[text]))
     assert set(names(observations(lake, table))) == filters[text]
     name, value = text.split("=", 1)
@@ -549,7 +549,7 @@ def test_membership_may_be_given_as_the_operations_parameter(serve, tmp_path):
         table=("trained_model_inference_jobs",),
         filter=(f"membershipIdentifier={MEMBERSHIP}",),
     )
-    assert (result.outcome, result.membership_identifier) == ("complete", MEMBERSHIP)
+    assert (result.outcome, result.parent) == ("complete", MEMBERSHIP)
     assert [call.operation for call in server.calls] == ["GetCallerIdentity", INFERENCES]
 
 

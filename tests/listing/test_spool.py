@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from declared import SOURCES
 from joblake.errors import LakeError
 from joblake.listing.pages import Page
 from joblake.listing.spool import Spool, SpoolIdentity
-from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import listed_schema
 
 SCHEMA = pa.schema([("arn", pa.string()), ("at", pa.timestamp("us", "UTC")), ("n", pa.int64())])

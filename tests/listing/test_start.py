@@ -9,10 +9,10 @@ from botocore.paginate import TokenDecoder, TokenEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from declared import SOURCES
 from joblake.endpoint import FixedResources
 from joblake.errors import UsageError
 from joblake.listing.start import Start, decode_start, encode_start
-from joblake.sources.catalogue import SOURCES
 
 OPERATION = SOURCES["custom_models"].operation
 MODELS = [

@@ -88,7 +88,7 @@ def inference(number: int, status: str) -> dict[str, Any]:
         "change": "added",
         "trained_model_inference_job_arn": f"arn:aws:cleanrooms-ml:eu-west-1:{FAR}:job/i{number}",
         "trained_model_arn": "arn:aws:cleanrooms-ml:eu-west-1:x:trained-model/forecast",
-        "membership_identifier": ROOMS,
+        "parent": ROOMS,
         "name": f"inference-{number}",
         "status": status,
         "create_time": "2026-03-19T10:00",
@@ -116,7 +116,7 @@ def listing(table: str, night: str = NIGHTS[-1], **more: Any) -> dict[str, Any]:
 
 
 HOURS = (1, 2, 3, 4, 5, 6, 7, 30)
-FAR_ROOMS = {"account_id": FAR, "region_name": AWAY, "membership_identifier": ROOMS}
+FAR_ROOMS = {"account_id": FAR, "region_name": AWAY, "parent": ROOMS}
 SECOND = {"base_model_arn": f"arn:aws:bedrock:us-east-1:{NEAR}:custom-model/m1"}
 ROWS: dict[str, list[dict[str, Any]]] = {
     "model_invocation_jobs": [
@@ -141,7 +141,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "listings": [
         *(listing(table, night) for table in TABLES for night in NIGHTS),
         listing("trained_model_inference_jobs", **FAR_ROOMS),
-        listing("model_invocation_jobs", **{**FAR_ROOMS, "membership_identifier": None})
+        listing("model_invocation_jobs", **{**FAR_ROOMS, "parent": None})
         | {"outcome": "denied", "error": "AccessDeniedException: <b>not authorized</b>"},
     ],
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from joblake.sources.catalogue import SOURCES
+from declared import SOURCES
 from joblake.sources.schema import (
     LISTING_SCHEMA,
     column_of,
@@ -107,7 +107,7 @@ DOCUMENTED = {
     },
 }
 
-OBSERVATION_HEAD = ["run_id", "observed_at", "change", "account_id", "region_name"]
+OBSERVATION_HEAD = ["run_id", "observed_at", "change", "account_id", "region_name", "parent"]
 
 
 def schema_text(operation: Operation) -> str:
@@ -239,15 +239,13 @@ def test_observations_begin_with_who_saw_what_when(table):
     members = [column.name for column in item_columns(source.operation)]
     assert schema.names == [*OBSERVATION_HEAD, *members, "extra"]
     types = [str(schema.field(name).type) for name in OBSERVATION_HEAD]
-    assert types == [TEXT, INSTANT, TEXT, TEXT, TEXT]
+    assert types == [TEXT, INSTANT, TEXT, TEXT, TEXT, TEXT]
     assert schema.field("extra").type == pa.string()
 
 
 def test_a_listing_row_is_as_documented():
     """The columns of the listings, in order."""
-    texts = dict.fromkeys(
-        ["run_id", "table_name", "account_id", "region_name", "membership_identifier"], TEXT
-    )
+    texts = dict.fromkeys(["run_id", "table_name", "account_id", "region_name", "parent"], TEXT)
     counts = dict.fromkeys(["listed", "added", "changed", "vanished", "pages", "requests"], COUNT)
     expected = {
         **texts,
@@ -264,7 +262,7 @@ def test_a_listing_row_is_as_documented():
 def test_the_column_of_a_member_is_found_by_its_wire_name():
     """Declarations speak of members, files of columns."""
     source = SOURCES["trained_model_inference_jobs"]
-    assert column_of(source, source.key) == "trained_model_inference_job_arn"
+    assert column_of(source, *source.key) == "trained_model_inference_job_arn"
 
 
 if __name__ == "__main__":

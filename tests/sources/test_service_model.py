@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from declared import LIST_MEMBERSHIPS, SOURCES
 from joblake.errors import UsageError
-from joblake.sources.catalogue import SOURCES, memberships_operation, source_named
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.service_model import Member, Operation, convert_parameter
 
 CUSTOMIZATION = SOURCES["model_customization_jobs"].operation
 MODELS = SOURCES["custom_models"].operation
 INVOCATION = SOURCES["model_invocation_jobs"].operation
 INFERENCE = SOURCES["trained_model_inference_jobs"].operation
-MEMBERSHIPS = memberships_operation()
+MEMBERSHIPS = LIST_MEMBERSHIPS
 
 # As the reference pages of the operations list them.
 TIMESTAMPS = [
@@ -265,19 +266,26 @@ def test_only_the_membership_is_required():
     assert required == [("trained_model_inference_jobs", "membershipIdentifier", "uri")]
 
 
-def test_every_source_names_members_and_statuses_of_its_model():
-    """Key, times, status and terminal statuses of a declaration exist in the service model."""
-    for source in SOURCES.values():
-        members = source.operation.item.member_by_name
-        times = [name for name in (source.created, source.modified, source.ended) if name]
-        assert source.key in members
-        assert all(members[name].kind == "timestamp" for name in times)
-        assert set(source.outcomes) <= set(members[source.status].allowed_values)
-        for name, value in source.ascending.items():
-            assert convert_parameter(source.operation, name, value) == value
+def test_every_source_names_members_of_its_model():
+    """Whatever a shipped declaration names stands in botocore's service models."""
+    shipped_catalogue().check_members()
+
+
+@pytest.mark.parametrize("source", shipped_catalogue().default.values(), ids=lambda s: s.table)
+def test_every_status_of_the_model_is_declared(source):
+    """Each status that the service model allows is running or has an outcome."""
+    (status,) = (m for m in source.operation.item.members if m.name == source.status)
+    assert {*source.running, *source.outcomes} == set(status.allowed_values)
+
+
+@pytest.mark.parametrize("source", shipped_catalogue().values(), ids=lambda s: s.table)
+def test_every_request_value_is_one_that_the_model_allows(source):
+    """What is sent with every listing passes the same checks as a filter of a user's."""
+    for name, value in source.request.items():
+        assert convert_parameter(source.operation, name, value) == value
 
 
 def test_an_unknown_table_is_answered_with_the_known_ones():
     """A misspelled table names every table."""
     with pytest.raises(UsageError, match="custom_models"):
-        source_named("custom_model")
+        shipped_catalogue().named("custom_model")

@@ -55,7 +55,7 @@ TUNING = {
 ROOMS = "00000000-0000-4000-8000-000000000001"
 INFERENCE = {
     "trained_model_inference_job_arn": "arn:inference",
-    "membership_identifier": ROOMS,
+    "parent": ROOMS,
     "status": "ACTIVE",
     "create_time": "1969-12-31 23:59:59",
     "output_configuration__members": '[{"accountId": "444455556666"}]',

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from declared import SOURCES
 from joblake.errors import UnreadableFileError, UsageError
 from joblake.lake.local import Lake
-from joblake.sources.catalogue import SOURCES
 from joblake.sources.schema import LISTING_SCHEMA, observation_schema
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
 from lake_rows import instant, write_file, write_rows

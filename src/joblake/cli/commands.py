@@ -118,7 +118,7 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
     region: options.Region = None,
     table: options.Table = None,
     override: options.Override = None,
-    membership: options.Membership = None,
+    parent: options.Parent = None,
     filters: options.Filter = None,
     page_size: options.PageSize = None,
     max_items: options.MaxItems = None,
@@ -152,7 +152,7 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
         region=region,
         table=table,
         override=override,
-        membership=membership,
+        parent=parent,
         filter=filters,
         page_size=page_size,
         max_items=max_items,
@@ -348,7 +348,7 @@ def doctor(  # noqa: PLR0913 - one parameter for each documented option
     region: options.Region = None,
     table: options.Table = None,
     override: options.Override = None,
-    membership: options.Membership = None,
+    parent: options.Parent = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the findings as one JSON object.")
     ] = False,
@@ -364,7 +364,7 @@ def doctor(  # noqa: PLR0913 - one parameter for each documented option
         region=region,
         table=table,
         override=override,
-        membership=membership,
+        parent=parent,
     )
     findings = []
     for finding in diagnose(settings):
@@ -391,7 +391,7 @@ def iam_policy(  # noqa: PLR0913 - one parameter for each documented option
     role_arn: options.RoleArn = None,
     region: options.Region = None,
     table: options.Table = None,
-    membership: options.Membership = None,
+    parent: options.Parent = None,
     filters: options.Filter = None,
     identity: Annotated[
         str | None,
@@ -411,7 +411,7 @@ def iam_policy(  # noqa: PLR0913 - one parameter for each documented option
         role_arn=role_arn,
         region=region,
         table=table,
-        membership=membership,
+        parent=parent,
         filter=filters,
     )
     name, policy = policy_of(settings, identity)

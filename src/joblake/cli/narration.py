@@ -69,7 +69,7 @@ def sentence(result: ScopeResult) -> str:
         result.table_name,
         result.account_id,
         result.region_name,
-        result.membership_identifier,
+        result.parent,
     )
     line = (
         f"{' '.join(part for part in place if part)}: {result.outcome}, "

@@ -46,9 +46,11 @@ Override = Annotated[
         "table; repeatable.",
     ),
 ]
-Membership = Annotated[
+Parent = Annotated[
     list[str] | None,
-    typer.Option(help="Clean Rooms membership; repeatable.  [default: all active ones]"),
+    typer.Option(
+        help="Parent to list in, such as a Clean Rooms membership; repeatable.  [default: all]"
+    ),
 ]
 Filter = Annotated[
     list[str] | None,

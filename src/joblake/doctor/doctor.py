@@ -35,7 +35,7 @@ from joblake.export.planning import (
 )
 from joblake.lake.local import S3_SCHEME, Lake
 from joblake.settings.settings import Account, Settings, lake_of
-from joblake.sources.catalogue import SOURCES, source_named
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import LISTING_SCHEMA, observation_schema
 
 _PACKAGES = ("joblake", "boto3", "botocore", "duckdb", "pyarrow", "prefect")
@@ -176,7 +176,7 @@ def _permissions(
     try:
         for account_id, account in accounts.items():
             for table in settings.tables_of(account):
-                source = source_named(table)
+                source = shipped_catalogue().named(table)
                 planned += places_of(settings, connections, source, account_id, account)
     except UsageError as error:
         yield Finding(
@@ -231,7 +231,7 @@ def _lake(settings: Settings) -> Iterator[Finding]:
 
 
 def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:
-    schemas = {source.table: observation_schema(source) for source in SOURCES.values()}
+    schemas = {source.table: observation_schema(source) for source in shipped_catalogue().values()}
     groups = [(lake.table_files(table), schema) for table, schema in schemas.items()]
     groups.append((lake.listing_files(), LISTING_SCHEMA))
     count = sum(len(files) for files, _ in groups)

@@ -13,10 +13,10 @@ from typing import Any
 from joblake.aws.connections import DEFAULT, Credentials
 from joblake.aws.regions import HOME_REGION, known_regions, partition_of
 from joblake.errors import UsageError
-from joblake.export.planning import ALL_REGIONS, checked_tables, credentials_of, given_memberships
+from joblake.export.planning import ALL_REGIONS, checked_tables, credentials_of, given_parents
 from joblake.lake.local import S3_SCHEME
 from joblake.settings.settings import Account, Settings
-from joblake.sources.catalogue import memberships_operation, source_named
+from joblake.sources.catalogue import shipped_catalogue
 
 VERSION = "2012-10-17"
 
@@ -69,9 +69,10 @@ def actions_of(settings: Settings, account: Account) -> list[str]:
     """The actions that listing an account needs, in the order of its tables."""
     operations = []
     for table in settings.tables_of(account):
-        source = source_named(table)
-        if source.needs_membership and not given_memberships(settings, account, source):
-            operations.append(memberships_operation())
+        source = shipped_catalogue().named(table)
+        parent = shipped_catalogue().parent_of(source)
+        if parent is not None and not given_parents(settings, account, source):
+            operations.append(parent.operation)
         operations.append(source.operation)
     return list(dict.fromkeys(operation.action for operation in operations))
 

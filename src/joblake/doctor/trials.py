@@ -5,12 +5,12 @@ from typing import Any
 
 from joblake.aws.connections import Connections
 from joblake.aws.refusals import describe
-from joblake.export.parents import ACTIVE
-from joblake.export.planning import MEMBERSHIP_PARAMETER, PlannedScope, query_of
+from joblake.export.planning import PlannedScope, query_of
 from joblake.listing.pager import Pager, Query
 from joblake.listing.start import BEGINNING
 from joblake.settings.settings import Settings
-from joblake.sources.catalogue import memberships_operation, source_named
+from joblake.sources.catalogue import shipped_catalogue
+from joblake.sources.schema import column_of
 from joblake.sources.service_model import Operation
 
 
@@ -32,20 +32,23 @@ class Trial:
 
 def try_listing(settings: Settings, connections: Connections, planned: PlannedScope) -> Trial:
     """List one item as the export would list all; any error becomes an outcome."""
-    source = source_named(planned.scope.table)
+    catalogue = shipped_catalogue()
+    source = catalogue.named(planned.scope.table)
     operation = source.operation
     detail = "one item asked for"
     try:
-        if planned.needs_discovery:
-            operation = memberships_operation()
-            found = _first_page(connections, planned, operation, Query(ACTIVE, 1))
+        if source.parent is not None and planned.scope.parent is None:
+            parent = catalogue[source.parent.source]
+            operation = parent.operation
+            found = _first_page(connections, planned, operation, Query(parent.request, 1))
             if not found:
-                return Trial(planned, operation.action, "complete", "no active membership")
-            planned = planned.of_membership(str(found[0]["id"]))
+                return Trial(planned, operation.action, "complete", f"none of the {parent.table}")
+            member = column_of(parent, source.parent.member)
+            planned = planned.of_parent(str(found[0][member]))
             operation = source.operation
         query = replace(query_of(source, settings), page_size=1, max_items=None, start=BEGINNING)
-        if (membership := planned.scope.membership_identifier) is not None:
-            wanted = {**query.parameters, MEMBERSHIP_PARAMETER: membership}
+        if source.parent is not None and planned.scope.parent is not None:
+            wanted = {**query.parameters, source.parent.parameter: planned.scope.parent}
             query = replace(query, parameters=wanted)
         _first_page(connections, planned, operation, query)
     except Exception as error:  # noqa: BLE001 - the edge: an error becomes the outcome

@@ -28,7 +28,7 @@ from joblake.endpoint.selection import Item, filters_of, select
 from joblake.endpoint.tokens import Position, query_digest, read_token, write_token
 from joblake.endpoint.validation import read_parameters
 from joblake.endpoint.wire import Answer, Call, ServiceError, encoder, error_answer, json_answer
-from joblake.sources.catalogue import SOURCES, memberships_operation
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.service_model import Operation, ParameterValue
 
 Clock = Callable[[], datetime]
@@ -77,7 +77,7 @@ class Lister:
     def page(self, operation: Operation, caller: Caller, texts: Mapping[str, str]) -> Answer:
         """One page of a list operation; ServiceError where the parameters are refused."""
         values = read_parameters(operation, texts)
-        place = replace(caller.place, membership_identifier=_membership(values))
+        place = replace(caller.place, parent=_membership(values))
         digest = query_digest(operation, place, values)
         now = self.clock().astimezone(UTC)
         token = str(values.get(operation.input_token, ""))
@@ -241,5 +241,5 @@ class Application:
 
 
 def served_operations() -> tuple[Operation, ...]:
-    """The list operations of every declared source, and the one that discovers memberships."""
-    return (*(source.operation for source in SOURCES.values()), memberships_operation())
+    """The list operations of every declared source."""
+    return tuple(source.operation for source in shipped_catalogue().values())

@@ -20,7 +20,7 @@ class Place:
 
     account_id: str
     region_name: str
-    membership_identifier: str | None = None
+    parent: str | None = None
 
 
 class Resources(Protocol):

@@ -38,7 +38,7 @@ def query_digest(operation: Operation, place: Place, values: Mapping[str, Parame
         if name not in (operation.input_token, operation.limit_key)
     }
     identity = [operation.client, operation.name, place.account_id, place.region_name]
-    text = json.dumps([*identity, place.membership_identifier, bound], sort_keys=True)
+    text = json.dumps([*identity, place.parent, bound], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

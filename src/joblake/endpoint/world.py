@@ -49,11 +49,11 @@ class World:
             histories = _histories(
                 Setting(self.seed, place.account_id, place.region_name, self.first_day, self.days)
             )
-        key = (operation.name, place.membership_identifier)
-        if place.membership_identifier is not None and key not in histories:
+        key = (operation.name, place.parent)
+        if place.parent is not None and key not in histories:
             raise ServiceError(
                 "AccessDeniedException",
-                f"Membership {place.membership_identifier} was not found or is not active.",
+                f"Membership {place.parent} was not found or is not active.",
                 403,
             )
         states = (timeline.state(now) for timeline in histories.get(key, ()))

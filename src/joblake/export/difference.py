@@ -232,8 +232,13 @@ def _head(listed: Listed, change: str) -> str:
         {_instant(listed.observed_at)} as observed_at,
         {change} as change,
         {literal(listed.scope.account_id)} as account_id,
-        {literal(listed.scope.region_name)} as region_name
+        {literal(listed.scope.region_name)} as region_name,
+        {_nullable(listed.scope.parent)} as parent
     """
+
+
+def _nullable(text: str | None) -> str:
+    return "null::varchar" if text is None else literal(text)
 
 
 def _is_older(listed: Listed) -> str:
@@ -254,7 +259,9 @@ def _identity(source: Source) -> str:
         f"{{name: {literal(name)}, content: {identifier(name)}::varchar}}" for name in sorted(names)
     )
     content = f"list_filter([{pairs}], lambda pair: pair.content is not null)"
-    key = f"nullif({identifier(column_of(source, source.key))}, '')"
+    keys = [f"nullif({identifier(column_of(source, member))}, '')" for member in source.key]
+    # Several members make a key together; where one is missing there is none.
+    key = keys[0] if len(keys) == 1 else f"array_to_string([{', '.join(keys)}], chr(31))"
     return f"md5_number(coalesce({key}, to_json({content})::varchar))"
 
 

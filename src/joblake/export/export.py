@@ -21,7 +21,6 @@ from joblake.export.merge import Merged, merge
 from joblake.export.outcomes import RunResult, ScopeResult, failed_result, result_of
 from joblake.export.parents import Discovery, discover
 from joblake.export.planning import (
-    MEMBERSHIP_PARAMETER,
     Clock,
     PlannedScope,
     Run,
@@ -35,7 +34,7 @@ from joblake.listing.pager import Listing, Pager, Query, run_listing
 from joblake.listing.spool import Spool
 from joblake.listing.start import BEGINNING
 from joblake.settings.settings import lake_of
-from joblake.sources.catalogue import source_named
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import listed_schema
 
 _NO_LISTING = Listing(pages=0, requests=0, odd_values=0)
@@ -84,7 +83,7 @@ def export_scope(
 ) -> tuple[ScopeResult, ...]:
     """List one planned scope, merge it into the lake and put the listing on record.
 
-    One result, or one for each membership where these are to be discovered. Never raises for what
+    One result, or one for each parent where these are to be listed first. Never raises for what
     can go wrong with a scope: the outcome and error of the result say it.
     """
     try:
@@ -100,10 +99,12 @@ def export_scope(
         except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
             return failed_result(scope.scope, describe(error))
 
-    if not planned.needs_discovery:
+    source = shipped_catalogue().named(planned.scope.table)
+    if source.parent is None or planned.scope.parent is not None:
         return (one(planned),)
+    parent = shipped_catalogue()[source.parent.source]
     with place.turns:
-        found = discover(shared.connections, planned)
+        found = discover(shared.connections, planned, source, parent, source.parent.member)
     results = [one(member) for member in found.members]
     if found.error is not None or not found.members:
         # Looked and found none is a complete listing of nothing: it goes on record too.
@@ -136,7 +137,7 @@ class _ScopeExport:
         self._run = run
         self._planned = planned
         self._scope = planned.scope
-        self._source = source_named(planned.scope.table)
+        self._source = shipped_catalogue().named(planned.scope.table)
         self._lake = lake
         self._clock = clock
         self._on_page = on_page
@@ -234,17 +235,17 @@ class _ScopeExport:
         return replace(self._query, parameters={**self._query.parameters, **since})
 
     def _scoped_query(self) -> Query:
-        if self._scope.membership_identifier is None:
+        if self._source.parent is None or self._scope.parent is None:
             return self._query
-        membership = {MEMBERSHIP_PARAMETER: self._scope.membership_identifier}
-        return replace(self._query, parameters={**self._query.parameters, **membership})
+        parent = {self._source.parent.parameter: self._scope.parent}
+        return replace(self._query, parameters={**self._query.parameters, **parent})
 
     def _filters(self) -> dict[str, object]:
         """What narrows the listing; its order does not."""
         narrowed: dict[str, object] = {
             name: value.isoformat() if isinstance(value, datetime) else value
             for name, value in self._query.parameters.items()
-            if name not in self._source.ascending
+            if name not in self._source.request
         }
         if self._query.max_items is not None:
             narrowed["max_items"] = self._query.max_items

@@ -37,7 +37,7 @@ def narrowing(
     be read, which the merge will tell. Call with the scope locked.
     """
     parameter = source.created_after
-    if parameter is None:
+    if parameter is None or source.status is None or source.created is None:
         return {}
     try:
         listings = _listings(lake.scope_listing_files(scope))
@@ -48,7 +48,7 @@ def narrowing(
         if now >= due_at - _TOLERANCE:
             return {}
         seen_until = _seen_until(listings, parameter)
-        oldest = _oldest_running(lake.scope_files(scope), source)
+        oldest = _oldest_running(lake.scope_files(scope), source, source.status, source.created)
     except (pa.ArrowException, OSError, KeyError):
         return {}
     since = min(seen_until, oldest or seen_until)
@@ -82,21 +82,23 @@ def _seen_until(listings: Iterable[Mapping[str, Any]], parameter: str) -> dateti
     return seen_until
 
 
-def _oldest_running(files: Iterable[Path], source: Source) -> datetime | None:
+def _oldest_running(
+    files: Iterable[Path], source: Source, status_member: str, created_member: str
+) -> datetime | None:
     """When the oldest resource was created that had neither ended nor vanished when last seen.
 
     None where there is none. Rows without a key or a time of creation cannot be followed.
     """
-    key, status, created = (
-        column_of(source, name) for name in (source.key, source.status, source.created)
-    )
-    columns = [key, status, created, "observed_at", "change"]
+    keys = [column_of(source, name) for name in source.key]
+    status, created = column_of(source, status_member), column_of(source, created_member)
+    columns = [*keys, status, created, "observed_at", "change"]
     tables = [pq.ParquetFile(file).read(columns) for file in files]
     if not tables:
         return None
     observed = pa.concat_tables(tables, promote_options="default").sort_by("observed_at")
-    observed = observed.filter(pc.is_valid(observed.column(key)))
-    newest = observed.group_by(key, use_threads=False).aggregate(
+    for key in keys:
+        observed = observed.filter(pc.is_valid(observed.column(key)))
+    newest = observed.group_by(keys, use_threads=False).aggregate(
         [(name, "last", _NEWEST) for name in (status, created, "change")]
     )
     has_ended = pc.is_in(newest.column(f"{status}_last"), pa.array(list(source.outcomes)))

@@ -21,7 +21,7 @@ class ScopeResult:
     table_name: str
     account_id: str
     region_name: str
-    membership_identifier: str | None
+    parent: str | None
     outcome: str
     listed: int = 0
     added: int = 0
@@ -76,7 +76,7 @@ def result_of(scope: Scope, **figures: Any) -> ScopeResult:
         table_name=scope.table,
         account_id=scope.account_id,
         region_name=scope.region_name,
-        membership_identifier=scope.membership_identifier,
+        parent=scope.parent,
         **figures,
     )
 

@@ -16,11 +16,10 @@ from joblake.lake.local import Scope
 from joblake.listing.pager import Query
 from joblake.listing.start import BEGINNING, decode_start
 from joblake.settings.settings import Account, Settings, account_of_role, lake_of
-from joblake.sources.catalogue import Source, source_named
+from joblake.sources.catalogue import Source, shipped_catalogue
 from joblake.sources.service_model import convert_parameter
 
 ALL_REGIONS = "all"
-MEMBERSHIP_PARAMETER = "membershipIdentifier"
 
 Clock = Callable[[], datetime]
 
@@ -34,8 +33,8 @@ def utc_now() -> datetime:
 class PlannedScope:
     """A scope and whose credentials reach it.
 
-    One that needs a membership and has none stands for every active membership of its place: the
-    export discovers them.
+    One whose source has a parent, and that names none, stands for every parent in its account and
+    region: the export lists these first.
     """
 
     scope: Scope
@@ -43,13 +42,13 @@ class PlannedScope:
 
     @property
     def needs_discovery(self) -> bool:
-        """Whether its memberships are yet to be found."""
-        needs_membership = source_named(self.scope.table).needs_membership
-        return needs_membership and self.scope.membership_identifier is None
+        """Whether its parents are yet to be listed."""
+        source = shipped_catalogue().named(self.scope.table)
+        return source.parent is not None and self.scope.parent is None
 
-    def of_membership(self, membership: str) -> "PlannedScope":
-        """The scope of one membership; UsageError where its name is none."""
-        return replace(self, scope=replace(self.scope, membership_identifier=membership))
+    def of_parent(self, parent: str) -> "PlannedScope":
+        """The scope of one parent; UsageError where its name is none."""
+        return replace(self, scope=replace(self.scope, parent=parent))
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,13 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
     tables = checked_tables(settings)
     connections = connections_of(settings)
     accounts = _identified(settings, connections)
+    catalogue = shipped_catalogue()
     scopes = [
         planned
         for table in tables
         for account_id, account in accounts.items()
         if table in settings.tables_of(account)
-        for planned in places_of(settings, connections, source_named(table), account_id, account)
+        for planned in places_of(settings, connections, catalogue[table], account_id, account)
     ]
     if not scopes:
         raise UsageError("none of the regions offers any of the tables: there is nothing to list")
@@ -108,13 +108,14 @@ def checked_tables(settings: Settings) -> list[str]:
     """The tables of a run, after everything that can be checked without asking anybody."""
     tables = list(dict.fromkeys(t for a in settings.accounts for t in settings.tables_of(a)))
     for table in tables:
-        query_of(source_named(table), settings)
+        query_of(shipped_catalogue().named(table), settings)
     for account in settings.accounts:
         for table in tables:
             for pattern in settings.regions_of(account, table):
                 _require_known(pattern)
-            for membership in given_memberships(settings, account, source_named(table)):
-                Scope(table, "000000000000", HOME_REGION, membership)
+            source = shipped_catalogue().named(table)
+            for parent in given_parents(settings, account, source):
+                require_parent(source, parent)
     roles = [account.role_arn for account in settings.accounts if account.role_arn is not None]
     if len(roles) > len(set(map(account_of_role, roles))):
         raise UsageError("two of the roles are of one account; name one role for each account")
@@ -193,12 +194,12 @@ def places_of(
 ) -> Iterator[PlannedScope]:
     """The scopes of a table in an account; UsageError where no region is named anywhere."""
     credentials = credentials_of(account)
-    memberships = given_memberships(settings, account, source)
+    parents = given_parents(settings, account, source)
     patterns = settings.regions_of(account, source.table)
     for region_name in _regions(patterns, connections, source, credentials):
         planned = PlannedScope(Scope(source.table, account_id, region_name), credentials)
-        if source.needs_membership and memberships:
-            yield from map(planned.of_membership, memberships)
+        if source.parent is not None and parents:
+            yield from map(planned.of_parent, parents)
         else:
             yield planned
 
@@ -224,21 +225,29 @@ def _regions(
     return list(dict.fromkeys(found))
 
 
-def given_memberships(settings: Settings, account: Account, source: Source) -> tuple[str, ...]:
-    """The memberships that the settings name for a table; none means all active ones."""
+def require_parent(source: Source, parent: str) -> None:
+    """UsageError where the source's operation would refuse the parent's identifier."""
+    if source.parent is None:
+        return
+    convert_parameter(source.operation, source.parent.parameter, parent)
+    Scope(source.table, "000000000000", HOME_REGION, parent)
+
+
+def given_parents(settings: Settings, account: Account, source: Source) -> tuple[str, ...]:
+    """The parents that the settings name for a table; none means all that their source lists."""
     filters = _filters(settings.for_table(source.table))
-    given = list(settings.memberships_of(account))
-    if source.needs_membership and MEMBERSHIP_PARAMETER in filters:
-        given.append(filters[MEMBERSHIP_PARAMETER])
+    given = list(settings.parents_of(account))
+    if source.parent is not None and source.parent.parameter in filters:
+        given.append(filters[source.parent.parameter])
     return tuple(dict.fromkeys(given))
 
 
 def _require_one_start(settings: Settings, scopes: Sequence[PlannedScope]) -> None:
-    starts = {query_of(source_named(planned.scope.table), settings).start for planned in scopes}
+    catalogue = shipped_catalogue()
+    starts = {query_of(catalogue[planned.scope.table], settings).start for planned in scopes}
     if starts != {BEGINNING} and (len(scopes) > 1 or scopes[0].needs_discovery):
         raise UsageError(
-            "a starting token belongs to one listing; choose it with --table, --region and "
-            "--membership"
+            "a starting token belongs to one listing; choose it with --table, --region and --parent"
         )
 
 
@@ -253,7 +262,7 @@ def query_of(source: Source, settings: Settings) -> Query:
     converted = {
         name: convert_parameter(operation, name, text)
         for name, text in given.items()
-        if not (name == MEMBERSHIP_PARAMETER and source.needs_membership)
+        if source.parent is None or name != source.parent.parameter
     }
     page_size = converted.pop(operation.limit_key, None)
     if settings.page_size is not None:
@@ -263,7 +272,7 @@ def query_of(source: Source, settings: Settings) -> Query:
         token = settings.starting_token
     start = BEGINNING if token is None else decode_start(str(token), operation)
     return Query(
-        parameters={**source.ascending, **converted},
+        parameters={**source.request, **converted},
         page_size=operation.page_maximum if page_size is None else int(str(page_size)),
         max_items=settings.max_items,
         start=start,

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from joblake import arrow
 from joblake.errors import RaceLostError
 from joblake.lake.local import Lake, Scope, month_of
-from joblake.sources.catalogue import source_named
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import EPOCH, LISTING_SCHEMA, observation_schema
 
 ATTEMPTS = 10
@@ -51,7 +51,7 @@ class ScopePast:
 
 def scope_past(lake: Lake, scope: Scope, files: Sequence[Path]) -> ScopePast:
     """Read what earlier listings left in the scope's files. Call with the scope locked."""
-    lake.require_readable(files, observation_schema(source_named(scope.table)))
+    lake.require_readable(files, observation_schema(shipped_catalogue().named(scope.table)))
     # What cannot be put on record must not be merged either.
     lake.require_readable(lake.scope_listing_files(scope), LISTING_SCHEMA)
     instants = (instant for file in files for instant in _newest_instants(lake, file))

@@ -7,6 +7,7 @@ the operating system drops when its owner dies.
 """
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -34,9 +35,11 @@ S3_SCHEME = "s3://"
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}")
-_MEMBERSHIP = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PARENT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,2048}")
+# Lower case alone, because some disks take two spellings of a name for one.
+_PLAIN_WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]*")
-_KEYS = frozenset({("account", "region", "month"), ("account", "region", "membership", "month")})
+_KEYS = frozenset({("account", "region", "month"), ("account", "region", "parent", "month")})
 _COLUMNS_OF_EVERY_FILE = frozenset(
     {"run_id", "account_id", "region_name", "observed_at", "change", "started_at", "outcome"}
 )
@@ -47,20 +50,20 @@ class Scope:
     """One source in one place: the unit of listing, of failure and of writing.
 
     Every value is checked before it can touch a path: 12 digits for the account, the form of AWS
-    region names, a lower-case UUID for the membership. UsageError otherwise.
+    region names, printable text for the parent. UsageError otherwise.
     """
 
     table: str
     account_id: str
     region_name: str
-    membership_identifier: str | None = None
+    parent: str | None = None
 
     def __post_init__(self) -> None:
         for what, value, pattern in (
             ("table", self.table, _TABLE),
             ("account", self.account_id, _ACCOUNT),
             ("region", self.region_name, _REGION),
-            ("membership", self.membership_identifier, _MEMBERSHIP),
+            ("parent", self.parent, _PARENT),
         ):
             if value is not None and not pattern.fullmatch(value):
                 raise UsageError(f"{value!r:.60} is not a valid {what}")
@@ -69,13 +72,13 @@ class Scope:
     def folder(self) -> PurePosixPath:
         """The scope's Hive folders below its table."""
         place = PurePosixPath(f"account={self.account_id}", f"region={self.region_name}")
-        if self.membership_identifier is not None:
-            place /= f"membership={self.membership_identifier}"
+        if self.parent is not None:
+            place /= f"parent={_path_word(self.parent)}"
         return place
 
     def __str__(self) -> str:
         """The scope in one line: `custom_models 111122223333 us-east-1`."""
-        parts = (self.table, self.account_id, self.region_name, self.membership_identifier)
+        parts = (self.table, self.account_id, self.region_name, self.parent)
         return " ".join(part for part in parts if part is not None)
 
 
@@ -369,6 +372,13 @@ def _difference(found: "pa.Schema", schema: "pa.Schema") -> str | None:
         elif (kind := found.field(expected.name).type) != expected.type:
             return f"its column {expected.name} is {kind}, not {expected.type}"
     return None
+
+
+def _path_word(parent: str) -> str:
+    """A parent's identifier as part of a path: itself where it is a plain word, else its hash."""
+    if _PLAIN_WORD.fullmatch(parent):
+        return parent
+    return hashlib.sha256(parent.encode()).hexdigest()[:32]
 
 
 def month_of(instant: datetime) -> str:

@@ -37,7 +37,7 @@ from joblake.settings.texts import (
     as_overrides,
     as_words,
 )
-from joblake.sources.catalogue import SOURCES, source_named
+from joblake.sources.catalogue import shipped_catalogue
 
 CONFIG_FILE = "joblake.toml"
 _GIVEN_LENGTH = 200
@@ -69,7 +69,7 @@ def _role(value: Any) -> Any:
 
 def _table(value: Any) -> Any:
     try:
-        return source_named(value).table if isinstance(value, str) else value
+        return shipped_catalogue().named(value).table if isinstance(value, str) else value
     except UsageError as error:
         raise ValueError(str(error)) from None
 
@@ -99,7 +99,7 @@ class _Checked(BaseModel):
 class Account(_Checked):
     """One `[[account]]`: the default credentials, a profile's, or a role assumed with either.
 
-    `region`, `table` and `membership` stand in place of those of the run. `account_id` is what
+    `region`, `table` and `parent` stand in place of those of the run. `account_id` is what
     the credentials must belong to. Where it is known (a role's always is), an account whose
     credentials fail is denied and the others go on.
     """
@@ -113,7 +113,7 @@ class Account(_Checked):
     account_id: str | None = Field(default=None, pattern=r"^[0-9]{12}$")
     region: Words = ()
     table: Tables = ()
-    membership: Words = ()
+    parent: Words = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -159,7 +159,7 @@ class Settings(_Checked):
         default_factory=dict
     )
     """What differs for single tables."""
-    membership: Words = ()
+    parent: Words = ()
     filter: Filters = ()
     page_size: Count | None = Field(default=None, ge=1)
     max_items: Count | None = Field(default=None, ge=1)
@@ -210,15 +210,15 @@ class Settings(_Checked):
 
     def tables_of(self, account: Account) -> tuple[str, ...]:
         """The tables to list in an account."""
-        return account.table or self.table or tuple(SOURCES)
+        return account.table or self.table or tuple(shipped_catalogue().default)
 
     def regions_of(self, account: Account, table: str) -> tuple[str, ...]:
         """Names and patterns of the regions of a table; none means the credentials' own region."""
         return self.override.get(table, Override()).region or account.region or self.region
 
-    def memberships_of(self, account: Account) -> tuple[str, ...]:
-        """The Clean Rooms memberships to list in an account; none means all active ones."""
-        return account.membership or self.membership
+    def parents_of(self, account: Account) -> tuple[str, ...]:
+        """The parents to list in, of an account; none means all that their source lists."""
+        return account.parent or self.parent
 
 
 def lake_of(settings: Settings) -> Lake:

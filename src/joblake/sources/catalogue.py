@@ -1,122 +1,261 @@
-"""The declared sources: which list operations joblake exports, and what their members mean.
+"""The catalogue: which list operations joblake exports, and what their members mean.
 
-A source says only what a service model cannot: which member identifies a resource, which tell when
-it was created, modified and ended, and what its terminal statuses amount to. The status tables
-follow the API reference of Amazon Bedrock and AWS Clean Rooms ML.
+It is data, in TOML, and the only place that says what is particular about a source. The shipped
+declarations stand in `catalogue.toml` beside this module. Everything that a declaration does not
+say (columns, types, pages, filters, sensitive members) comes from botocore's service models.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from joblake.errors import UsageError
-from joblake.sources.service_model import Operation, load_operation
+
+if TYPE_CHECKING:
+    from joblake.sources.service_model import Member, Operation
+
+_MEMBERS = ("name", "created", "modified", "ended", "status", "message", "model")
+_INSTANTS = frozenset({"created", "modified", "ended"})
+_WORD = r"^[a-z][a-z0-9_]*$"
 
 
-@dataclass(frozen=True)
-class Source:
-    """One list operation and the table it fills.
+class JobOutcome(StrEnum):
+    """What became of a job that has ended."""
 
-    Member names are those of the wire. `outcomes` maps each terminal status to its outcome;
-    every other status is still running or not known yet. `ascending` are the request parameters
-    that list oldest first, so that resources created during a listing come last.
+    succeeded = "succeeded"
+    partially_succeeded = "partially_succeeded"
+    failed = "failed"
+    stopped = "stopped"
+    expired = "expired"
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Keys = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parent(_Declared):
+    """The source whose resources are listed in, and what of them a request names.
+
+    `request` maps a parameter of the child's operation to a member of the parent's resources.
     """
 
-    table: str
-    client: str
-    operation_name: str
-    key: str
-    created: str
-    modified: str | None
-    ended: str | None
-    status: str
-    outcomes: Mapping[str, str]
-    ascending: Mapping[str, str] = field(default_factory=dict)
-    needs_membership: bool = False
+    source: str
+    request: Mapping[str, str] = Field(min_length=1, max_length=1)
 
     @property
-    def operation(self) -> Operation:
+    def parameter(self) -> str:
+        """The request parameter that names the parent."""
+        return next(iter(self.request))
+
+    @property
+    def member(self) -> str:
+        """The member of the parent's resources that the parameter takes."""
+        return self.request[self.parameter]
+
+
+class Source(_Declared):
+    """One list operation and the table that it fills.
+
+    Members have the names of the service's API. `key` identifies a resource within its account and
+    region. `job` is the kind of job that the resources are; without it they are none. `outcomes`
+    maps each status of a resource that has ended to what became of it, `running` has the other
+    statuses that are known. `request` is sent with every listing and narrows none. A source that
+    is not `default` is listed where it is named, or as the parent of one that is listed.
+    """
+
+    table: str = Field(pattern=_WORD)
+    operation_id: str = Field(alias="operation", pattern=r"^[a-z0-9-]+\.[A-Z][A-Za-z0-9]*$")
+    key: Keys
+    name: str | None = None
+    created: str | None = None
+    modified: str | None = None
+    ended: str | None = None
+    status: str | None = None
+    message: str | None = None
+    model: str | None = None
+    job: str | None = Field(default=None, pattern=_WORD)
+    running: tuple[str, ...] = ()
+    outcomes: Mapping[str, JobOutcome] = Field(default_factory=dict)
+    request: Mapping[str, str | int | bool] = Field(default_factory=dict)
+    parent: Parent | None = None
+    default: bool = True
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.job is not None and not (self.status and self.created and self.outcomes):
+            raise ValueError("job: jobs have a status, a created time and outcomes")
+        if (self.running or self.outcomes) and self.status is None:
+            raise ValueError("status: running and outcomes are statuses, and no member has one")
+        if both := sorted(set(self.running) & set(self.outcomes)):
+            raise ValueError(f"running: {both[0]} has an outcome too")
+        return self
+
+    @property
+    def client(self) -> str:
+        """The name of the service's client in boto3."""
+        return self.operation_id.partition(".")[0]
+
+    @property
+    def operation(self) -> "Operation":
         """What botocore's service model says of the source's operation."""
-        return load_operation(self.client, self.operation_name)
+        from joblake.sources.service_model import load_operation  # noqa: PLC0415 - queries load no botocore
+
+        return load_operation(self.client, self.operation_id.partition(".")[2])
 
     @property
     def created_after(self) -> str | None:
         """The request parameter that leaves out what was created before; None without one."""
         name = f"{self.created}After"
-        names = {parameter.name for parameter in self.operation.parameters}
-        return name if name in names else None
+        return name if name in self.operation.parameter_by_name else None
+
+    def __hash__(self) -> int:
+        return hash((self.table, self.operation_id))
 
 
-_OLDEST_FIRST = {"sortBy": "CreationTime", "sortOrder": "Ascending"}
+@dataclass(frozen=True)
+class Catalogue(Mapping[str, Source]):
+    """Every declared source by the name of its table, parents too."""
 
-SOURCES: Mapping[str, Source] = {
-    source.table: source
-    for source in (
-        Source(
-            table="model_customization_jobs",
-            client="bedrock",
-            operation_name="ListModelCustomizationJobs",
-            key="jobArn",
-            created="creationTime",
-            modified="lastModifiedTime",
-            ended="endTime",
-            status="status",
-            outcomes={"Completed": "succeeded", "Failed": "failed", "Stopped": "stopped"},
-            ascending=_OLDEST_FIRST,
-        ),
-        Source(
-            table="custom_models",
-            client="bedrock",
-            operation_name="ListCustomModels",
-            key="modelArn",
-            created="creationTime",
-            modified=None,
-            ended=None,
-            status="modelStatus",
-            outcomes={"Active": "succeeded", "Failed": "failed"},
-            ascending=_OLDEST_FIRST,
-        ),
-        Source(
-            table="model_invocation_jobs",
-            client="bedrock",
-            operation_name="ListModelInvocationJobs",
-            key="jobArn",
-            created="submitTime",
-            modified="lastModifiedTime",
-            ended="endTime",
-            status="status",
-            outcomes={
-                "Completed": "succeeded",
-                "PartiallyCompleted": "partially_succeeded",
-                "Failed": "failed",
-                "Stopped": "stopped",
-                "Expired": "expired",
-            },
-            ascending=_OLDEST_FIRST,
-        ),
-        Source(
-            table="trained_model_inference_jobs",
-            client="cleanroomsml",
-            operation_name="ListTrainedModelInferenceJobs",
-            key="trainedModelInferenceJobArn",
-            created="createTime",
-            modified="updateTime",
-            ended=None,
-            status="status",
-            outcomes={"ACTIVE": "succeeded", "CREATE_FAILED": "failed", "INACTIVE": "stopped"},
-            needs_membership=True,
-        ),
-    )
-}
+    sources: tuple[Source, ...]
+
+    def __getitem__(self, table: str) -> Source:
+        return self._by_table[table]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_table)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @cached_property
+    def _by_table(self) -> dict[str, Source]:
+        return {source.table: source for source in self.sources}
+
+    @property
+    def default(self) -> "Catalogue":
+        """The sources that are listed where no table is named."""
+        return Catalogue(tuple(source for source in self.sources if source.default))
+
+    @property
+    def jobs(self) -> "Catalogue":
+        """The sources whose resources are jobs."""
+        return Catalogue(tuple(source for source in self.sources if source.job is not None))
+
+    def named(self, table: str) -> Source:
+        """The source that fills `table`; UsageError names the existing ones otherwise."""
+        try:
+            return self[table]
+        except KeyError:
+            raise UsageError(f"unknown table {table!r}; tables are: {', '.join(self)}") from None
+
+    def parent_of(self, source: Source) -> Source | None:
+        """The source whose resources are listed in; None where a source has no parent."""
+        return None if source.parent is None else self[source.parent.source]
+
+    def check_members(self) -> None:
+        """See that botocore's service models have what the declarations name.
+
+        UsageError names the source and the key that do not fit. This loads the service models.
+        """
+        for source in self.sources:
+            for key, problem in _problems(self, source):
+                raise UsageError(f"source {source.table}: {key}: {problem}")
 
 
-def source_named(table: str) -> Source:
-    """The source that fills `table`; UsageError names the existing ones otherwise."""
+@cache
+def shipped_catalogue() -> Catalogue:
+    """The catalogue that travels with joblake."""
+    text = files(__package__).joinpath("catalogue.toml").read_text(encoding="utf-8")
+    return read_catalogue(tomllib.loads(text)["source"])
+
+
+def read_catalogue(
+    declarations: Mapping[str, Any], *, shipped: Catalogue = Catalogue(())
+) -> Catalogue:
+    """The sources of `shipped` and those that are declared, each under the name of its table.
+
+    UsageError names the source and the key that are wrong.
+    """
+    declared = [_read_source(table, keys) for table, keys in declarations.items()]
+    catalogue = Catalogue((*shipped.sources, *declared))
+    for source in declared:
+        if source.table in shipped:
+            raise UsageError(f"source {source.table}: joblake has a source of this name already")
+        if source.parent is not None and source.parent.source not in catalogue:
+            raise UsageError(
+                f"source {source.table}: parent.source: unknown source {source.parent.source!r}; "
+                f"sources are: {', '.join(catalogue)}"
+            )
+    return catalogue
+
+
+def _read_source(table: str, keys: Any) -> Source:
+    if not isinstance(keys, Mapping):
+        raise UsageError(f"source {table}: expected a table of keys")
     try:
-        return SOURCES[table]
-    except KeyError:
-        raise UsageError(f"unknown table {table!r}; tables are: {', '.join(SOURCES)}") from None
+        return Source.model_validate({**keys, "table": table})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(field.alias or name for name, field in Source.model_fields.items())
+            message = f"unknown key; keys are: {known}"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+        path = ".".join(str(step) for step in problem["loc"])
+        where = f"source {table}: {path}: " if path else f"source {table}: "
+        raise UsageError(f"{where}{message}") from None
 
 
-def memberships_operation() -> Operation:
-    """`cleanrooms.list_memberships`, which discovers the scopes of Clean Rooms ML sources."""
-    return load_operation("cleanrooms", "ListMemberships")
+def _problems(catalogue: Catalogue, source: Source) -> Iterator[tuple[str, str]]:
+    """The keys of a declaration that the service model contradicts, each with the reason."""
+    try:
+        operation = source.operation
+    except UsageError as error:
+        yield "operation", str(error)
+        return
+    members = operation.item.member_by_name
+    for member in source.key:
+        yield from _member_problems(members, "key", member)
+    for key in _MEMBERS:
+        if (member := getattr(source, key)) is not None:
+            yield from _member_problems(members, key, member)
+    parameters = operation.parameter_by_name
+    for name in source.request:
+        if name not in parameters:
+            yield "request", f"{operation.name} has no parameter {name!r}"
+    if source.parent is not None:
+        if source.parent.parameter not in parameters:
+            yield "parent.request", f"{operation.name} has no parameter {source.parent.parameter!r}"
+        given = catalogue[source.parent.source].operation.item.member_by_name
+        yield from _member_problems(given, "parent.request", source.parent.member)
+
+
+def _member_problems(
+    members: "Mapping[str, Member]", key: str, name: str
+) -> Iterator[tuple[str, str]]:
+    if name not in members:
+        yield key, f"no member {name!r}; members are: {', '.join(members)}"
+    elif key in _INSTANTS and members[name].kind != "timestamp":
+        yield key, f"{name} is a {members[name].kind}, not a timestamp"
+    elif key not in _INSTANTS and members[name].kind in {"structure", "list", "map"}:
+        yield key, f"{name} is a {members[name].kind}, not a text"

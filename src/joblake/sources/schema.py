@@ -113,6 +113,7 @@ def observation_schema(source: Source) -> pa.Schema:
         pa.field("change", pa.string()),
         pa.field("account_id", pa.string()),
         pa.field("region_name", pa.string()),
+        pa.field("parent", pa.string()),
     ]
     return pa.schema([*head, *listed_schema(source.operation)])
 
@@ -123,7 +124,7 @@ LISTING_SCHEMA = pa.schema(
         pa.field("table_name", pa.string()),
         pa.field("account_id", pa.string()),
         pa.field("region_name", pa.string()),
-        pa.field("membership_identifier", pa.string()),
+        pa.field("parent", pa.string()),
         pa.field("started_at", TIMESTAMP),
         pa.field("ended_at", TIMESTAMP),
         pa.field("outcome", pa.string()),

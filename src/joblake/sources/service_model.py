@@ -11,8 +11,17 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 
 from botocore import xform_name
+from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader, create_loader
-from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
+from botocore.model import (
+    ListShape,
+    MapShape,
+    OperationNotFoundError,
+    ServiceModel,
+    Shape,
+    StringShape,
+    StructureShape,
+)
 
 from joblake.errors import UsageError
 
@@ -74,13 +83,18 @@ class Operation:
         """The operation as IAM policies spell it: `bedrock:ListCustomModels`."""
         return f"{self.signing_name}:{self.name}"
 
+    @cached_property
+    def parameter_by_name(self) -> Mapping[str, Member]:
+        """The request parameters by their names on the wire."""
+        return {parameter.name: parameter for parameter in self.parameters}
+
     def parameter(self, name: str) -> Member:
         """The request parameter called `name`; UsageError names the existing ones otherwise."""
-        for parameter in self.parameters:
-            if parameter.name == name:
-                return parameter
-        known = ", ".join(parameter.name for parameter in self.parameters)
-        raise UsageError(f"{self.name} has no parameter {name!r}; it has: {known}")
+        try:
+            return self.parameter_by_name[name]
+        except KeyError:
+            known = ", ".join(self.parameter_by_name)
+            raise UsageError(f"{self.name} has no parameter {name!r}; it has: {known}") from None
 
 
 @cache
@@ -93,17 +107,21 @@ def loader_of(data_path: str | None) -> Loader:
 def load_operation(client: str, name: str) -> Operation:
     """Read one operation from the newest service model that botocore finds.
 
-    AWS_DATA_PATH is not consulted; `~/.aws/models` and botocore's own data are.
+    AWS_DATA_PATH is not consulted; `~/.aws/models` and botocore's own data are. UsageError where
+    they have no such paginated operation.
     """
     loader = loader_of(None)
-    service = ServiceModel(loader.load_service_model(client, "service-2"), client)
-    paginator = loader.load_service_model(client, "paginators-1")["pagination"][name]
-    operation = service.operation_model(name)
+    try:
+        service = ServiceModel(loader.load_service_model(client, "service-2"), client)
+        paginator = loader.load_service_model(client, "paginators-1")["pagination"][name]
+        operation = service.operation_model(name)
+    except (DataNotFoundError, KeyError, OperationNotFoundError):
+        raise UsageError(f"botocore knows no paginated operation {client}.{name}") from None
     parameters = _members(operation.input_shape)
     limit = next(member for member in parameters if member.name == paginator["limit_key"])
     result = next(m for m in _members(operation.output_shape) if m.name == paginator["result_key"])
     if limit.maximum is None or result.element is None:
-        raise ValueError(f"{client}.{name} is not a list operation with a page maximum")
+        raise UsageError(f"{client}.{name} is not a list operation with a page maximum")
     return Operation(
         client=client,
         name=name,

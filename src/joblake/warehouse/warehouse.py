@@ -25,7 +25,7 @@ import pyarrow as pa
 from joblake.errors import RaceLostError, UsageError
 from joblake.lake.local import Lake
 from joblake.quoting import identifier, pattern, patterns
-from joblake.sources.catalogue import SOURCES
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
 from joblake.warehouse.answer import Answer
 from joblake.warehouse.fence import close_fence, read_only
@@ -188,9 +188,11 @@ def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
 def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
     # In the other order than an export writes: a listing is shown with all that it brought.
     listings = lake.listing_files()
-    tables = {source.table: lake.table_files(source.table) for source in SOURCES.values()}
+    tables = {
+        source.table: lake.table_files(source.table) for source in shipped_catalogue().values()
+    }
     tables["listings"] = listings
-    schemas = {source.table: observation_schema(source) for source in SOURCES.values()}
+    schemas = {source.table: observation_schema(source) for source in shipped_catalogue().values()}
     schemas["listings"] = LISTING_SCHEMA
     skipped = []
     columns: dict[str, dict[Path, list[str]]] = {}
@@ -230,7 +232,11 @@ def _create_observations(
     """Create `observations.<table>` over files, of which the names of the columns are known."""
     connection.execute(f"create schema if not exists {_OBSERVATIONS}")
     for table, files in tables.items():
-        schema = LISTING_SCHEMA if table == "listings" else observation_schema(SOURCES[table])
+        schema = (
+            LISTING_SCHEMA
+            if table == "listings"
+            else observation_schema(shipped_catalogue()[table])
+        )
         select = _observations_sql(schema, files)
         name = f"{_OBSERVATIONS}.{table}"
         if table == "listings":
