@@ -9,6 +9,7 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from joblake.endpoint import FixedResources
 from joblake.export.export import export
 from joblake.export.outcomes import RunResult, ScopeResult
 from joblake.export.planning import plan
@@ -103,6 +104,21 @@ def membership_of(identifier: str, **members: Any) -> dict[str, Any]:
         "status": "ACTIVE",
         **members,
     }
+
+
+def resources_of(
+    *, jobs: int = 0, models: int = 0, batches: int = 0, inferences: int = 0
+) -> FixedResources:
+    """So many resources of each source in every region, and the membership they need."""
+    return FixedResources(
+        {
+            JOBS: [customization_job(number) for number in range(jobs)],
+            MODELS: [custom_model(number) for number in range(models)],
+            BATCHES: [batch_job(number) for number in range(batches)],
+            MEMBERSHIPS: [membership_of(MEMBERSHIP)],
+            INFERENCES: [inference_job(number) for number in range(inferences)],
+        }
+    )
 
 
 def run_export(lake: Path, *, at: datetime | None = None, **options: Any) -> RunResult:

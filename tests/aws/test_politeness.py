@@ -9,22 +9,12 @@ import pytest
 from declared import SOURCES
 from exporting import (
     ACCOUNT,
-    BATCHES,
-    INFERENCES,
     JOBS,
-    MEMBERSHIP,
-    MEMBERSHIPS,
-    MODELS,
     REGION,
-    batch_job,
-    custom_model,
-    customization_job,
-    inference_job,
-    membership_of,
+    resources_of,
     run_export,
 )
 from faults import HTML, Limit
-from joblake.endpoint import FixedResources
 from joblake.export.export import export
 from joblake.export.planning import plan
 from joblake.settings.settings import load_settings
@@ -35,15 +25,7 @@ OTHER = "444455556666"
 
 def resources(items):
     """So many items of each kind; a page holds one of them."""
-    return FixedResources(
-        {
-            JOBS: [customization_job(number) for number in range(items)],
-            MODELS: [custom_model(number) for number in range(items)],
-            BATCHES: [batch_job(number) for number in range(items)],
-            INFERENCES: [inference_job(number) for number in range(items)],
-            MEMBERSHIPS: [membership_of(MEMBERSHIP)],
-        }
-    )
+    return resources_of(jobs=items, models=items, batches=items, inferences=items)
 
 
 def test_a_limit_nobody_told_of_is_kept(serve, tmp_path):

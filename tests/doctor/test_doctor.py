@@ -14,13 +14,9 @@ import pytest
 from command_line import WITHOUT_POWERS, run_joblake, run_joblake_process
 from exporting import (
     INFERENCES,
-    JOBS,
-    MEMBERSHIP,
     MEMBERSHIPS,
     MODELS,
-    customization_job,
-    inference_job,
-    membership_of,
+    resources_of,
     run_export,
 )
 from joblake.doctor.doctor import Finding, diagnose, exit_code
@@ -41,13 +37,7 @@ TABLES = [
 
 @pytest.fixture
 def resources() -> FixedResources:
-    return FixedResources(
-        {
-            JOBS: [customization_job(number) for number in range(30)],
-            MEMBERSHIPS: [membership_of(MEMBERSHIP)],
-            INFERENCES: [inference_job(1)],
-        }
-    )
+    return resources_of(jobs=30, inferences=1)
 
 
 def found(**options: object) -> tuple[dict[str, Finding], int]:

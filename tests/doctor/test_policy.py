@@ -15,16 +15,11 @@ from declared import LIST_MEMBERSHIPS, SOURCES
 from exporting import (
     ACCOUNT,
     BATCHES,
-    INFERENCES,
     JOBS,
     MEMBERSHIP,
     MEMBERSHIPS,
     MODELS,
-    batch_job,
-    custom_model,
-    customization_job,
-    inference_job,
-    membership_of,
+    resources_of,
     run_export,
 )
 from joblake.doctor.doctor import diagnose
@@ -50,15 +45,7 @@ ACTIONS = {
 
 @pytest.fixture
 def resources() -> FixedResources:
-    return FixedResources(
-        {
-            JOBS: [customization_job(number) for number in range(3)],
-            MODELS: [custom_model(1)],
-            BATCHES: [batch_job(1)],
-            MEMBERSHIPS: [membership_of(MEMBERSHIP)],
-            INFERENCES: [inference_job(number) for number in range(3)],
-        }
-    )
+    return resources_of(jobs=3, models=1, batches=1, inferences=3)
 
 
 def called(server: EndpointServer) -> Mapping[str, set[str]]:

@@ -30,6 +30,7 @@ from exporting import (
     membership_of,
     names,
     observations,
+    resources_of,
     run_export,
 )
 from joblake.endpoint import FixedResources, Place, error_answer
@@ -904,16 +905,7 @@ def test_a_parameter_takes_one_value(serve, lake):
 
 def test_observations_have_the_schema_of_the_model(serve, lake):
     """The files of all four tables hold scalars under the names and types of the service model."""
-    serve(
-        FixedResources(
-            {
-                JOBS: [customization_job(1)],
-                MODELS: [custom_model(1)],
-                BATCHES: [batch_job(1)],
-                INFERENCES: [inference_job(1)],
-            }
-        )
-    )
+    serve(resources_of(jobs=1, models=1, batches=1, inferences=1))
     run_export(lake, table=tuple(SOURCES), parent=(MEMBERSHIP,))
     for table, source in SOURCES.items():
         (file,) = Lake(lake).table_files(table)

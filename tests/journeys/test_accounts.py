@@ -12,19 +12,10 @@ from command_line import run_joblake
 from declared import SOURCES
 from exporting import (
     ACCOUNT,
-    BATCHES,
-    INFERENCES,
-    JOBS,
-    MEMBERSHIP,
     MEMBERSHIPS,
-    MODELS,
-    batch_job,
-    custom_model,
-    customization_job,
-    inference_job,
-    membership_of,
+    resources_of,
 )
-from joblake.endpoint import EndpointServer, FixedResources, Place, error_answer
+from joblake.endpoint import EndpointServer, Place, error_answer
 from joblake.endpoint.identity import sts_error_answer
 
 CLOSED, REFUSED = "444455556666", "777788889999"
@@ -66,15 +57,8 @@ def run(tmp_path_factory):
     """`joblake export --json`, then the view of its coverage."""
     folder = tmp_path_factory.mktemp("accounts")
     (folder / "joblake.toml").write_text(CONFIGURATION)
-    resources = FixedResources(
-        {
-            JOBS: [customization_job(number) for number in range(3)],
-            MODELS: [custom_model(1)],
-            BATCHES: [batch_job(1), batch_job(2)],
-            (MEMBERSHIPS, Place(ACCOUNT, "us-east-1")): [membership_of(MEMBERSHIP)],
-            INFERENCES: [inference_job(1)],
-        }
-    )
+    resources = resources_of(jobs=3, models=1, batches=2, inferences=1)
+    resources.lists[MEMBERSHIPS, Place(ACCOUNT, "us-east-1")] = resources.lists.pop(MEMBERSHIPS)
     with EndpointServer(resources, intercept=answer) as server:
         options = {"folder": folder, **server.environment()}
         exported = run_joblake("export", "--json", **options)

@@ -3,12 +3,12 @@
 import json
 import shutil
 import socket
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from command_line import run_joblake
 from exporting import (
     INFERENCES,
     JOBS,
@@ -38,7 +38,6 @@ from faults import (
     scripted,
 )
 from joblake.aws import connections
-from joblake.cli import commands as cli
 from joblake.endpoint import EndpointServer, FixedResources, error_answer, json_answer
 from joblake.export.export import export
 from joblake.export.planning import plan
@@ -550,22 +549,18 @@ def test_a_region_that_is_not_opted_in_does_not_end_the_run(service, lake):
     assert result["af-south-1"].outcome == "unsupported"
 
 
-def test_the_exit_code_says_that_a_scope_failed(service, lake, monkeypatch, capsys):
+def test_the_exit_code_says_that_a_scope_failed(service, lake):
     """`joblake export` ends 0 when all is well and 1 when a scope failed, with the others done."""
-    arguments = ["joblake", "export", "--lake", str(lake), "--table", "model_customization_jobs"]
-    arguments += ["--region", REGION, "--region", "us-west-2", "--json"]
-    monkeypatch.setattr(sys, "argv", arguments)
-    monkeypatch.setenv("JOBLAKE_MAX_ATTEMPTS", "1")
+    arguments = ("export", "--lake", str(lake), "--table", "model_customization_jobs")
+    arguments += ("--region", REGION, "--region", "us-west-2", "--max-attempts", "1", "--json")
     service.set_jobs(*jobs(1))
     for fault, code in ((None, 0), (OnPage(body(b"{}"), regions=["us-west-2"]), 1)):
         service.switch.faults = [fault] if fault else []
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert ended.value.code == code
-        printed = capsys.readouterr()
-        outcomes = [scope["outcome"] for scope in json.loads(printed.out)["scopes"]]
+        finished = run_joblake(*arguments)
+        assert finished.returncode == code
+        outcomes = [scope["outcome"] for scope in json.loads(finished.stdout)["scopes"]]
         assert outcomes == ["complete", "complete" if code == 0 else "failed"]
-        assert ("without a list" in printed.err) == (code == 1)
+        assert ("without a list" in finished.stderr) == (code == 1)
 
 
 def test_memberships_found_before_a_failure_are_exported(service, lake):

@@ -18,17 +18,12 @@ from exporting import (
     INFERENCES,
     JOBS,
     MEMBERSHIP,
-    MEMBERSHIPS,
     MODELS,
-    batch_job,
-    custom_model,
-    customization_job,
-    inference_job,
     listing_rows,
-    membership_of,
     observations,
+    resources_of,
 )
-from joblake.endpoint import EndpointServer, FixedResources, error_answer
+from joblake.endpoint import EndpointServer, error_answer
 from joblake.settings.settings import Settings
 
 FLOW = Path(__file__).parents[2] / "flows" / "nightly_export.py"
@@ -91,15 +86,7 @@ def refuse(call, _answer):
 def nights(tmp_path_factory):
     """One process that runs the flow twice, with a home of Prefect's own."""
     folder = tmp_path_factory.mktemp("flow")
-    resources = FixedResources(
-        {
-            JOBS: [customization_job(1), customization_job(2)],
-            MODELS: [custom_model(1)],
-            BATCHES: [batch_job(1)],
-            MEMBERSHIPS: [membership_of(MEMBERSHIP)],
-            INFERENCES: [inference_job(number) for number in range(3)],
-        }
-    )
+    resources = resources_of(jobs=2, models=1, batches=1, inferences=3)
     with EndpointServer(resources, intercept=refuse) as server:
         environment = (
             os.environ

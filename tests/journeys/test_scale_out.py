@@ -13,18 +13,10 @@ import pytest
 import joblake
 from exporting import (
     BATCHES,
-    INFERENCES,
-    JOBS,
-    MEMBERSHIP,
-    MEMBERSHIPS,
     MODELS,
-    batch_job,
-    custom_model,
-    customization_job,
-    inference_job,
-    membership_of,
+    resources_of,
 )
-from joblake.endpoint import EndpointServer, FixedResources, error_answer
+from joblake.endpoint import EndpointServer, error_answer
 from processes import free_port, program, running, wait_until
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -45,15 +37,7 @@ def refuse(call, _answer):
 @pytest.fixture
 def aws():
     """An endpoint with resources of every source in every region."""
-    resources = FixedResources(
-        {
-            JOBS: [customization_job(number) for number in range(20)],
-            MODELS: [custom_model(number) for number in range(5)],
-            BATCHES: [batch_job(number) for number in range(7)],
-            MEMBERSHIPS: [membership_of(MEMBERSHIP)],
-            INFERENCES: [inference_job(number) for number in range(3)],
-        }
-    )
+    resources = resources_of(jobs=20, models=5, batches=7, inferences=3)
     with EndpointServer(resources, intercept=refuse) as server:
         yield server
 

@@ -19,23 +19,15 @@ from command_line import run_joblake
 from declared import SOURCES
 from exporting import (
     ACCOUNT,
-    BATCHES,
-    INFERENCES,
     JOBS,
     MEMBERSHIP,
-    MEMBERSHIPS,
-    MODELS,
     REGION,
-    batch_job,
-    custom_model,
     customization_job,
     export_scope_alone,
-    inference_job,
-    membership_of,
+    resources_of,
     run_export,
 )
 from faults import OnPage, Switch, error
-from joblake.endpoint import FixedResources
 from joblake.errors import LakeError, RaceLostError, UnreadableFileError, UsageError
 from joblake.export.export import export
 from joblake.export.planning import plan
@@ -56,13 +48,8 @@ class Aws:
     """An endpoint of a few resources of every source; `lists` and `faults` may be changed."""
 
     def __init__(self, serve):
-        resources, self.switch = FixedResources(), Switch()
-        self.lists = resources.lists
-        self.lists[JOBS] = [customization_job(number) for number in range(30)]
-        self.lists[MODELS] = [custom_model(number) for number in range(5)]
-        self.lists[BATCHES] = [batch_job(number) for number in range(5)]
-        self.lists[MEMBERSHIPS] = [membership_of(MEMBERSHIP)]
-        self.lists[INFERENCES] = [inference_job(number) for number in range(5)]
+        resources = resources_of(jobs=30, models=5, batches=5, inferences=5)
+        self.switch, self.lists = Switch(), resources.lists
         self.calls = serve(resources, intercept=self.switch).calls
 
 
