@@ -9,20 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser
 
 from browsing import chromium
+from examples import choose_profile
 from joblake.endpoint import EndpointServer, FixedResources
 from s3_server import S3Server
 
-settings.register_profile(
-    "joblake",
-    deadline=None,
-    derandomize=bool(os.environ.get("CI")),
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-settings.load_profile("joblake")
+choose_profile()
 
 _FOREIGN = ("AWS_", "JOBLAKE_", "PREFECT_")
 

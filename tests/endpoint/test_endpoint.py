@@ -24,10 +24,11 @@ from botocore.exceptions import (
     ConnectionClosedError,
     ReadTimeoutError,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from declared import LIST_MEMBERSHIPS, SOURCES
+from examples import examples
 from joblake.endpoint import (
     Answer,
     EndpointServer,
@@ -261,7 +262,7 @@ def test_each_filter_keeps_what_the_reference_says(server, operation, name):
     assert len(sizes) > 1 or max(sizes) < len(items), "some value leaves something out"
 
 
-@settings(max_examples=40, deadline=None)
+@examples(0.4)
 @given(data=st.data())
 def test_filters_combine(server, data):
     """Any combination of filters, order and page size lists what passes all of them."""

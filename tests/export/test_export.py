@@ -8,10 +8,11 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from declared import SOURCES
+from examples import examples
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -176,7 +177,7 @@ def test_ten_thousand_jobs_in_large_and_small_pages(jobs, tmp_path, night):
 # --- properties ------------------------------------------------------------------------------
 
 # Over HTTP a failing example is shown as it was found; making it smaller would take minutes.
-QUICK = settings(max_examples=10, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+QUICK = examples(0.1, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 INSTANTS = st.integers(1_750_000_000, 1_780_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
 JOB_MEMBERS = st.fixed_dictionaries(

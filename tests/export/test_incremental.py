@@ -4,10 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import Phase, example, given
 from hypothesis import strategies as st
 
 from declared import SOURCES
+from examples import examples
 from exporting import (
     BATCHES,
     INFERENCES,
@@ -310,7 +311,7 @@ def states(lake):
 
 @given(nights=NIGHTS)
 @example(nights=[(3, ["rest"] * 12), (1, ["finish", "delete", "rest"] * 4), (0, ["change"] * 12)])
-@settings(max_examples=8, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@examples(0.08, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 def test_incremental_nights_know_what_full_nights_know(serve, tmp_path_factory, nights):
     """Whatever jobs go through: all that differs is what vanished since the last full night."""
     resources = FixedResources()

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from declared import SOURCES
+from examples import examples
 from joblake.errors import DamagedPageError
 from joblake.listing.fast import parse_rows
 from joblake.listing.pages import (
@@ -221,7 +222,7 @@ def test_both_doors_give_the_same_table_for_well_formed_pages(drawn, token, is_a
     assert fast.rows.num_rows == len(items)
 
 
-@settings(max_examples=200)
+@examples(2)
 @given(over_operations(ODD_ITEMS, max_size=2), st.booleans())
 def test_both_doors_agree_on_odd_pages_too(drawn, is_ascii):
     """Whatever the fast door takes of an odd page, it reads like the tolerant one."""
@@ -301,7 +302,7 @@ def same(told: object, given_value: object) -> bool:
     return told == given_value
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(over_operations(ODD_ITEMS, min_size=1, max_size=2))
 @example((CUSTOMIZATION, [{"statusDetails": {"validationDetails": 5, "new": [None, {"x": None}]}}]))
 @example((INFERENCE, [{"outputConfiguration": {"members": [{"accountId": 1}], "accept": []}}]))
@@ -736,7 +737,7 @@ def test_random_bytes_are_damaged(body):
         parse_page(body, CUSTOMIZATION)
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(st.data())
 def test_a_damaged_page_never_ends_otherwise_than_as_page_or_damaged(data):
     """Bytes replaced anywhere give a page or DamagedPageError, and no other error."""

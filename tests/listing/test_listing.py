@@ -10,10 +10,11 @@ from datetime import timedelta
 
 import boto3
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from declared import SOURCES
+from examples import examples
 from exporting import (
     BATCHES,
     FIRST_INSTANT,
@@ -265,7 +266,7 @@ SIZES = st.integers(1, 12)
 @example(items=12, page_sizes=[4], max_items=4)
 @example(items=12, page_sizes=[5, 2], max_items=3)
 @example(items=0, page_sizes=[1], max_items=1)
-@settings(max_examples=20)
+@examples(0.2)
 def test_a_chain_of_cut_listings_shows_every_item_once(
     list_part, resources, items, page_sizes, max_items
 ):
@@ -284,7 +285,7 @@ def test_a_chain_of_cut_listings_shows_every_item_once(
 
 @given(items=ITEMS, page_size=SIZES, max_items=SIZES)
 @example(items=12, page_size=4, max_items=8)
-@settings(max_examples=15)
+@examples(0.15)
 def test_cuts_where_boto3_cuts_and_with_its_token(
     list_part, resources, items, page_size, max_items
 ):
@@ -295,7 +296,7 @@ def test_cuts_where_boto3_cuts_and_with_its_token(
 
 @given(items=ITEMS, page_sizes=st.tuples(SIZES, SIZES), max_items=SIZES)
 @example(items=20, page_sizes=(10, 2), max_items=9)
-@settings(max_examples=15)
+@examples(0.15)
 def test_goes_on_where_boto3_stopped(list_part, resources, items, page_sizes, max_items):
     """boto3's NextToken is a starting token; another page size neither repeats nor skips."""
     resources.lists[JOBS] = [customization_job(number) for number in range(items)]
@@ -307,7 +308,7 @@ def test_goes_on_where_boto3_stopped(list_part, resources, items, page_sizes, ma
 
 
 @given(items=ITEMS, page_size=SIZES, max_items=SIZES)
-@settings(max_examples=15)
+@examples(0.15)
 def test_boto3_goes_on_where_joblake_stopped(list_part, resources, items, page_size, max_items):
     """The next token is a StartingToken of boto3's paginators."""
     resources.lists[JOBS] = [customization_job(number) for number in range(items)]
