@@ -1,6 +1,6 @@
-"""README is executed: its SQL, its commands, its help and its table of views are true.
+"""README and docs are executed: their SQL, commands, help, settings and views are true.
 
-`UPDATE_README=1 uv run pytest tests/test_readme.py` writes the generated parts anew.
+With UPDATE_DOCS=1 in the environment, this file writes the generated parts anew.
 """
 
 import os
@@ -37,25 +37,37 @@ COMMANDS = (
 )
 
 
-def blocks(language: str) -> list[str]:
-    text = README.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+PAGES = (README, *sorted((CHECKOUT / "docs").glob("*.md")))
+
+
+def page(name: str) -> Path:
+    """A page of docs/, or README."""
+    return next(path for path in PAGES if path.stem == name)
+
+
+def blocks(language: str, *pages: Path) -> list[str]:
+    """The fenced blocks of a language, in the order of the pages."""
+    fence = re.compile(rf"^```{language}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    return [b for path in pages or PAGES for b in fence.findall(path.read_text(encoding="utf-8"))]
 
 
 def joblake(*arguments: str) -> Finished:
     return run_joblake(*arguments, COLUMNS="100")
 
 
-def generated(section: str, expected: str) -> None:
-    """Hold a generated section of README to what it should say, or write it anew."""
-    text = README.read_text(encoding="utf-8")
+def hold(path: Path, text: str) -> None:
+    """Hold a page to what it should say, or write it anew."""
+    if os.environ.get("UPDATE_DOCS"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def generated(path: Path, section: str, expected: str) -> None:
+    """Hold a generated section of a page to what it should say."""
     pattern = re.compile(rf"(<!-- {section} -->\n)(.*?)(<!-- /{section} -->)", re.DOTALL)
-    if os.environ.get("UPDATE_README"):
-        README.write_text(pattern.sub(lambda m: m[1] + expected + m[3], text), encoding="utf-8")
-        return
-    match = pattern.search(text)
-    assert match is not None
-    assert match[2] == expected
+    text = path.read_text(encoding="utf-8")
+    assert pattern.search(text)
+    hold(path, pattern.sub(lambda match: match[1] + expected + match[3], text))
 
 
 @dataclass
@@ -92,7 +104,7 @@ def test_every_question_in_sql_has_its_answer(demo_lake: Lake) -> None:
     """The output below each SQL block of README is what the command prints for it."""
     text = README.read_text(encoding="utf-8")
     question = re.compile(r"^```sql\n(.*?)^```\n\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-    assert len(question.findall(text)) == len(blocks("sql")) == 3
+    assert len(question.findall(text)) == len(blocks("sql", README)) == 3
 
     def answered(match: re.Match[str]) -> str:
         finished = joblake("query", match[1], "--lake", str(demo_lake.root))
@@ -100,40 +112,36 @@ def test_every_question_in_sql_has_its_answer(demo_lake: Lake) -> None:
         assert len(finished.stdout.splitlines()) > 3
         return f"```sql\n{match[1]}```\n\n```text\n{finished.stdout}```"
 
-    true = question.sub(answered, text)
-    if os.environ.get("UPDATE_README"):
-        README.write_text(true, encoding="utf-8")
-    else:
-        assert text == true
+    hold(README, question.sub(answered, text))
 
 
 def test_table_of_views() -> None:
-    """README names every view with its grain and what it is, from the headers in sql/."""
+    """docs/views.md names every view with its grain and what it is, from the headers."""
     lines = ["\n| view | rows | what it tells |\n|---|---|---|\n"]
     for view in read_views():
         first_sentence = re.split(r"(?<=\.) ", view.description)[0]
         lines.append(f"| `{view.schema}.{view.name}` | {view.grain} | {first_sentence} |\n")
-    generated("views", "".join(lines) + "\n")
+    generated(page("views"), "views", "".join(lines) + "\n")
 
 
 def test_help_of_commands() -> None:
-    """README shows each command's help as it is."""
-    parts = ["\n```text\n", joblake("--help").stdout, "```\n"]
-    for command in COMMANDS[1:3]:
-        parts += ["\n```text\n", joblake(command, "--help").stdout, "```\n"]
-    generated("commands", "".join(parts) + "\n")
+    """docs/commands.md shows each command's help as it is."""
+    texts = [joblake("--help").stdout]
+    texts += [joblake(command, "--help").stdout for command in COMMANDS]
+    expected = "".join(f"\n```text\n{text}```\n" for text in texts)
+    generated(page("commands"), "commands", f"{expected}\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_exists(command: str) -> None:
-    """Every command that README names has a help of its own."""
+    """Every command that the docs name has a help of its own."""
     result = joblake(command, "--help")
     assert result.returncode == 0
     assert f"joblake {command}" in result.stdout
 
 
 def test_console_lines_parse() -> None:
-    """Every joblake line in README's console blocks names real commands and options."""
+    """Every joblake line in the console blocks names real commands and options."""
     lines = [
         shlex.split(line.removeprefix("uv run "))
         for block in blocks("console")
@@ -147,8 +155,8 @@ def test_console_lines_parse() -> None:
 
 
 def test_configuration_is_valid() -> None:
-    """The joblake.toml of README has only keys and values that joblake takes."""
-    Path("joblake.toml").write_text(blocks("toml")[0], encoding="utf-8")
+    """The joblake.toml of the docs has only keys and values that joblake takes."""
+    Path("joblake.toml").write_text(blocks("toml", page("configuration"))[0], encoding="utf-8")
     settings = load_settings()
     assert isinstance(settings, Settings)
     assert settings.max_workers == 8
@@ -164,7 +172,7 @@ def test_configuration_is_valid() -> None:
 
 def test_configuration_of_large_accounts_is_valid() -> None:
     """The other joblake.toml is incremental but for the table that it leaves out."""
-    Path("joblake.toml").write_text(blocks("toml")[1], encoding="utf-8")
+    Path("joblake.toml").write_text(blocks("toml", page("configuration"))[1], encoding="utf-8")
     settings = load_settings()
     assert [table for table in SOURCES if not settings.for_table(table).incremental] == [
         "custom_models"
@@ -172,6 +180,18 @@ def test_configuration_of_large_accounts_is_valid() -> None:
     assert settings.full_listing_days == 7
 
 
+def test_links_lead_somewhere() -> None:
+    """Every relative link and picture of a page is a file of the checkout."""
+    for path in PAGES:
+        for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text(encoding="utf-8")):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_readme_is_short() -> None:
+    """README is read in one go: at most 200 lines."""
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 200
+
+
 def test_policy() -> None:
     """README shows the policy that the command prints; test_policy.py holds that to the calls."""
-    generated("policy", f"\n```json\n{joblake('iam-policy').stdout}```\n\n")
+    generated(README, "policy", f"\n```json\n{joblake('iam-policy').stdout}```\n\n")
