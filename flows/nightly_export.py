@@ -191,8 +191,10 @@ def _options() -> dict[str, str | None]:
         epilog="Options are the settings, and lists have commas: --region us-east-1,eu-west-1",
         allow_abbrev=False,
     )
-    for name in ("config", *Settings.model_fields):
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE")
+    parser.add_argument("--config", metavar="FILE", help="TOML file of settings.")
+    for name, field in Settings.model_fields.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, dest=name, metavar="VALUE", help=field.description)
     return vars(parser.parse_args())
 
 

@@ -62,7 +62,7 @@ def test_each_account_and_region_has_a_pace_of_its_own(serve, tmp_path):
     server = serve(resources(20), intercept=only_one_place)
     result = run_export(
         tmp_path / "lake",
-        account=("default", f"role_arn=arn:aws:iam::{OTHER}:role/reader"),
+        account=({}, {"role_arn": f"arn:aws:iam::{OTHER}:role/reader"}),
         region=(REGION, "eu-west-1"),
         table=("model_customization_jobs", "custom_models"),
         page_size=1,

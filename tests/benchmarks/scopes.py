@@ -47,8 +47,9 @@ def _options(accounts: int, regions: int) -> dict[str, str]:
     """The settings of so many accounts, all but the first by a role, in so many regions."""
     # Bedrock is in more regions than Clean Rooms; a region by its name is taken at its word.
     names = sorted(r for r in service_regions("bedrock") if r[:2] in {"ap", "ca", "eu", "sa", "us"})
-    roles = [f"role_arn=arn:aws:iam::{number:012}:role/reader" for number in range(1, accounts)]
-    return {"account": json.dumps(["default", *roles]), "region": ",".join(names[:regions])}
+    arns = (f"arn:aws:iam::{number:012}:role/reader" for number in range(1, accounts))
+    roles = [{"role_arn": arn} for arn in arns]
+    return {"account": json.dumps([{}, *roles]), "region": ",".join(names[:regions])}
 
 
 def _measure(folder: Path, env: Mapping[str, str], workers: int) -> None:

@@ -176,7 +176,7 @@ def test_a_role_that_cannot_be_assumed(serve, resources):
         return None
 
     serve(resources, intercept=refuse)
-    findings, code = found(account=("default", f"role_arn={ROLE}"), table=("custom_models",))
+    findings, code = found(account=({}, {"role_arn": ROLE}), table=("custom_models",))
     assert (code, problems(findings)) == (1, [f"credentials {ROLE}"])
     step = findings[f"credentials {ROLE}"].next_step
     assert "trust policy" in step
@@ -189,7 +189,7 @@ def test_a_role_that_cannot_be_assumed(serve, resources):
 def test_a_role_of_a_profile_that_is_none(serve, resources):
     """Where it is not the role that is wrong, the trust of the role is not spoken of."""
     serve(resources)
-    findings, code = found(account=(f"profile=nobody role_arn={ROLE}",))
+    findings, code = found(account=({"profile": "nobody", "role_arn": ROLE},))
     assert (code, problems(findings)) == (3, [f"credentials {ROLE}"])
     finding = findings[f"credentials {ROLE}"]
     assert "profile (nobody) could not be found" in finding.detail
@@ -199,7 +199,7 @@ def test_a_role_of_a_profile_that_is_none(serve, resources):
 def test_credentials_of_another_account(serve, resources):
     """An account_id that the credentials are not of is a problem of that account."""
     serve(resources)
-    findings, code = found(account=(f"account_id={OTHER}",))
+    findings, code = found(account=({"account_id": OTHER},))
     assert (code, problems(findings)) == (3, ["credentials default"])
     assert f"of account 111122223333, not of {OTHER}" in findings["credentials default"].detail
 

@@ -70,7 +70,7 @@ def allowed(**options: object) -> Mapping[str, set[str]]:
 ACCOUNTS = {
     "default": {},
     "a role": {"role_arn": (ROLE,)},
-    "both": {"account": ("default", f"role_arn={ROLE} external_id=secret-word")},
+    "both": {"account": ({}, {"role_arn": ROLE, "external_id": "secret-word"})},
 }
 OPTIONS = {
     "everything": {},
@@ -140,8 +140,8 @@ def test_accounts_with_profiles_and_tables_of_their_own():
     found = policies(
         load_settings(
             account=(
-                "profile=research table=custom_models",
-                f"profile=audit role_arn={ROLE} table=model_customization_jobs",
+                {"profile": "research", "table": "custom_models"},
+                {"profile": "audit", "role_arn": ROLE, "table": "model_customization_jobs"},
             )
         )
     )
@@ -153,7 +153,7 @@ def test_accounts_with_profiles_and_tables_of_their_own():
 
 def test_a_lake_on_s3_is_written_with_the_default_credentials():
     """Objects below the prefix and their listing, in the partition of the run; no other bucket."""
-    found = policies(load_settings(lake="s3://bucket/a/lake/", account=("profile=research",)))
+    found = policies(load_settings(lake="s3://bucket/a/lake/", account=({"profile": "research"},)))
     listing, objects = found["default"]["Statement"]
     assert listing["Resource"] == "arn:aws:s3:::bucket"
     assert listing["Condition"] == {"StringLike": {"s3:prefix": "a/lake/*"}}
@@ -233,11 +233,11 @@ def test_the_command_refuses_what_an_export_would(options, message):
 
 def test_the_command_prints_a_policy_and_names_the_others():
     """JSON alone on stdout, without asking AWS; what else there is on stderr."""
-    options = ("iam-policy", "--account", "default", "--role-arn", ROLE)
+    options = ("iam-policy", "--account", "{}", "--role-arn", ROLE)
     finished = run_joblake(*options)
     assert finished.returncode == 0
     policy = json.loads(finished.stdout)
-    assert policy == policies(load_settings(account=("default",), role_arn=(ROLE,)))["default"]
+    assert policy == policies(load_settings(account=({},), role_arn=(ROLE,)))["default"]
     assert finished.stderr.splitlines() == [
         "this is the policy of default; others, with --identity, have:",
         f"  {ROLE}",

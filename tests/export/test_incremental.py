@@ -154,7 +154,7 @@ def test_one_table_alone_may_be_incremental(server, resources, lake, night):
             lake,
             at=night + nights * DAY,
             table=("custom_models", "model_customization_jobs"),
-            override=("model_customization_jobs.incremental=true",),
+            override={"model_customization_jobs": {"incremental": True}},
         )
     assert asked_after(server) == [None, night - DAY - HOUR]
     assert asked_after(server, MODELS) == [None, None]

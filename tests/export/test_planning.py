@@ -102,9 +102,14 @@ def test_profiles_and_roles_are_accounts(server, profiles):
     result = run_export(
         Path("lake"),
         account=(
-            "default",
-            "profile=audit",
-            f"role_arn={THIRD_ROLE} external_id=a/b:c session_name=night-1 profile=audit",
+            {},
+            {"profile": "audit"},
+            {
+                "role_arn": THIRD_ROLE,
+                "external_id": "a/b:c",
+                "session_name": "night-1",
+                "profile": "audit",
+            },
         ),
     )
     assert [(scope.account_id, scope.outcome) for scope in result.scopes] == [
@@ -146,9 +151,13 @@ def test_an_account_may_have_regions_tables_and_memberships_of_its_own():
             region=("us-east-1",),
             table=("custom_models",),
             account=(
-                "default",
-                f"role_arn={ROLE} region=eu-west-1,eu-west-2 table=model_customization_jobs",
-                f"role_arn={THIRD_ROLE} table={TRAINED} parent={MEMBERSHIP}",
+                {},
+                {
+                    "role_arn": ROLE,
+                    "region": "eu-west-1,eu-west-2",
+                    "table": "model_customization_jobs",
+                },
+                {"role_arn": THIRD_ROLE, "table": TRAINED, "parent": MEMBERSHIP},
             ),
         )
     ).scopes
@@ -167,7 +176,7 @@ def test_an_account_with_no_region_is_listed_in_its_profiles(profiles, monkeypat
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_REGION")
     profiles(audit={**keys_of(OTHER), "region": "eu-west-3"})
-    assert planned(account=("profile=audit",), table=ONE_TABLE) == [
+    assert planned(account=({"profile": "audit"},), table=ONE_TABLE) == [
         (*ONE_TABLE, OTHER, "eu-west-3")
     ]
 
@@ -177,9 +186,9 @@ def test_the_same_account_twice_is_refused(profiles):
     """One scope has one way to it: two profiles of one account are a mistake."""
     profiles(one=keys_of(OTHER), two=keys_of(OTHER))
     with pytest.raises(UsageError, match=rf"two of the accounts are {OTHER} \(profile one, profi"):
-        planned(account=("profile=one", "profile=two"))
+        planned(account=({"profile": "one"}, {"profile": "two"}))
     with pytest.raises(UsageError, match=rf"two of the accounts are {OTHER} \(role .*, profile t"):
-        planned(account=(f"role_arn={ROLE}", "profile=two"))
+        planned(account=({"role_arn": ROLE}, {"profile": "two"}))
     assert not Path("lake").exists()
 
 
@@ -187,7 +196,7 @@ def test_the_same_account_twice_is_refused(profiles):
 def test_credentials_of_another_account_than_named_are_refused():
     """account_id holds the credentials to what they are thought to be."""
     with pytest.raises(CredentialsError, match=f"default credentials are of account {ACCOUNT}, no"):
-        planned(account=(f"account_id={OTHER}",))
+        planned(account=({"account_id": OTHER},))
 
 
 # --- denied accounts -------------------------------------------------------------------------
@@ -199,7 +208,7 @@ def test_a_role_that_may_not_be_assumed_is_denied_and_the_others_go_on(switch):
     switch.faults = [
         refuse("AccessDenied", lambda call: call.parameters.get("RoleArn") == ROLE),
     ]
-    result = run_export(Path("lake"), account=(f"role_arn={ROLE}", f"role_arn={THIRD_ROLE}"))
+    result = run_export(Path("lake"), account=({"role_arn": ROLE}, {"role_arn": THIRD_ROLE}))
     assert [(s.account_id, s.outcome) for s in result.scopes] == [
         (OTHER, "denied"),
         (THIRD, "complete"),
@@ -212,10 +221,10 @@ def test_a_role_that_may_not_be_assumed_is_denied_and_the_others_go_on(switch):
 @pytest.mark.parametrize("where", ["account_id", "role_arn", "sso_account_id"])
 def test_a_profile_that_fails_is_denied_where_its_account_is_known(switch, profiles, where):
     """From the settings or from the profile itself: its scopes are denied, the others go on."""
-    account, keys = "profile=audit", keys_of(OTHER)
+    account, keys = {"profile": "audit"}, keys_of(OTHER)
     match where:
         case "account_id":
-            account += f" account_id={OTHER}"
+            account["account_id"] = OTHER
         case "role_arn":
             keys |= {"role_arn": ROLE, "source_profile": "audit"}
         case "sso_account_id":  # nobody has signed in
@@ -224,7 +233,7 @@ def test_a_profile_that_fails_is_denied_where_its_account_is_known(switch, profi
             keys["sso_account_id"] = OTHER
     profiles(audit=keys)
     switch.faults = [refuse("ExpiredToken", lambda call: call.account_id == OTHER)]
-    result = run_export(Path("lake"), account=("default", account))
+    result = run_export(Path("lake"), account=({}, account))
     assert [(s.account_id, s.outcome) for s in result.scopes] == [
         (ACCOUNT, "complete"),
         (OTHER, "denied"),
@@ -235,8 +244,8 @@ def test_a_profile_that_fails_is_denied_where_its_account_is_known(switch, profi
 @pytest.mark.parametrize("region", [REGION, "us-east-?", "all"])
 def test_a_profile_that_does_not_exist_is_denied_where_all_else_is_known(region):
     """With its account and regions its scopes have names: they are denied, the others go on."""
-    nobody = f"profile=nobody account_id={OTHER}"
-    result = run_export(Path("lake"), account=("default", nobody), region=(region,))
+    nobody = {"profile": "nobody", "account_id": OTHER}
+    result = run_export(Path("lake"), account=({}, nobody), region=(region,))
     outcomes = {(s.account_id, s.outcome) for s in result.scopes}
     assert outcomes == {(ACCOUNT, "complete"), (OTHER, "denied")}
     names = [s.account_id for s in result.scopes]
@@ -245,12 +254,12 @@ def test_a_profile_that_does_not_exist_is_denied_where_all_else_is_known(region)
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
-    ("keys", "words"), [(f" account_id={OTHER}", "its region"), ("", "its account_id")]
+    ("keys", "words"), [({"account_id": OTHER}, "its region"), ({}, "its account_id")]
 )
 def test_a_profile_that_does_not_exist_ends_the_run_where_its_scopes_have_no_names(keys, words):
     """No region is taken from elsewhere: the row would be of a scope that nobody meant."""
     with pytest.raises(CredentialsError, match=rf"profile \(nobody\) could not .*{words}"):
-        planned(account=("default", f"profile=nobody{keys}"))
+        planned(account=({}, {"profile": "nobody", **keys}))
 
 
 @pytest.mark.usefixtures("server")
@@ -259,16 +268,16 @@ def test_a_profile_that_fails_and_says_nothing_of_its_account_ends_the_run(switc
     profiles(audit=keys_of(OTHER))
     switch.faults = [refuse("ExpiredToken", lambda call: call.account_id == OTHER)]
     with pytest.raises(CredentialsError, match=r"\(profile audit\).*its account_id"):
-        planned(account=("default", "profile=audit"))
+        planned(account=({}, {"profile": "audit"}))
     assert not Path("lake").exists()
 
 
 @pytest.mark.parametrize(
     "accounts",
     [
-        (f"role_arn={ROLE}", f"role_arn={THIRD_ROLE}"),
-        (f"account_id={ACCOUNT}", f"role_arn={ROLE}"),
-        (f"account_id={ACCOUNT}",),
+        ({"role_arn": ROLE}, {"role_arn": THIRD_ROLE}),
+        ({"account_id": ACCOUNT}, {"role_arn": ROLE}),
+        ({"account_id": ACCOUNT},),
     ],
 )
 def test_where_no_account_can_be_used_no_listing_begins(server, switch, accounts):
@@ -292,7 +301,7 @@ def test_one_role_that_works_is_enough(switch):
             ),
         )
     ]
-    accounts = (f"account_id={ACCOUNT}", f"role_arn={ROLE}", f"role_arn={THIRD_ROLE}")
+    accounts = ({"account_id": ACCOUNT}, {"role_arn": ROLE}, {"role_arn": THIRD_ROLE})
     assert [scope[1] for scope in planned(account=accounts, table=ONE_TABLE)] == [
         ACCOUNT,
         OTHER,
@@ -324,7 +333,7 @@ def test_a_role_is_assumed_again_when_its_time_runs_out(server, resources, switc
         return error_answer("ExpiredTokenException", "The security token is expired", 403)
 
     switch.faults = [assume, expire]
-    (result,) = run_export(Path("lake"), account=(f"role_arn={ROLE}",), page_size=2).scopes
+    (result,) = run_export(Path("lake"), account=({"role_arn": ROLE},), page_size=2).scopes
     assert (result.outcome, result.error, result.listed) == ("complete", None, 6)
     keys = [call.access_key_id for call in server.calls if call.operation == JOBS]
     assert len(keys) == len(set(keys)) == 3
@@ -371,7 +380,7 @@ def test_a_pattern_leaves_out_what_a_region_does_not_offer():
 def test_the_partition_is_that_of_the_role_or_of_the_default_region(monkeypatch):
     """`all` never leaves the partition that the credentials are good for."""
     role = f"arn:aws-us-gov:iam::{OTHER}:role/reader"
-    scopes = planned(region=("all",), account=("default", f"role_arn={role}"), table=ONE_TABLE)
+    scopes = planned(region=("all",), account=({}, {"role_arn": role}), table=ONE_TABLE)
     gov = ["us-gov-east-1", "us-gov-west-1"]
     assert [region for _, account, region in scopes if account == OTHER] == gov
     assert not {region for _, account, region in scopes if account == ACCOUNT} & set(gov)
@@ -380,7 +389,7 @@ def test_the_partition_is_that_of_the_role_or_of_the_default_region(monkeypatch)
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("account", ["default", f"role_arn={ROLE}", "profile=audit"])
+@pytest.mark.parametrize("account", [{}, {"role_arn": ROLE}, {"profile": "audit"}])
 def test_a_region_that_is_not_opted_in_is_unsupported(switch, profiles, account):
     """Its refusal means the region and not the credentials, as STS of the home region shows."""
     profiles(audit=keys_of(OTHER))
@@ -394,7 +403,7 @@ def test_a_region_that_is_not_opted_in_is_unsupported(switch, profiles, account)
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("account", ["default", f"role_arn={ROLE}"])
+@pytest.mark.parametrize("account", [{}, {"role_arn": ROLE}])
 def test_a_default_region_that_is_not_opted_in_is_unsupported(switch, monkeypatch, account):
     """Where STS of the default region itself refuses, that of the partition's home decides."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "af-south-1")

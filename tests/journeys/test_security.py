@@ -197,7 +197,7 @@ def test_an_answer_with_a_roles_credentials_is_never_quoted(service, lake, capfd
     service.switch.faults = [
         lambda call, _: sts_xml(assumed(end)) if call.operation == "AssumeRole" else None
     ]
-    result = run_export(lake, account=("default", f"role_arn={ROLE}"), max_attempts=1)
+    result = run_export(lake, account=({}, {"role_arn": ROLE}), max_attempts=1)
     said = capfd.readouterr()
     assert [scope.outcome for scope in result.scopes] == ["complete", "denied"]
     assert leaks(said.out + said.err + repr(result) + repr(listing_rows(lake))) == []

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
+from joblake.cli.options import LakeCommand
 from joblake.errors import UsageError
 
 _PARAMETER = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
@@ -39,12 +40,12 @@ class QuietPipes(TyperGroup):
         return result
 
 
-class SqlCommand(TyperCommand):
+class SqlCommand(LakeCommand):
     """A command whose argument is SQL, which may begin with a comment: `-- latest jobs`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep a comment from being taken for an option: no option has blanks in its name."""
-        options = {name for parameter in self.params for name in parameter.opts}
+        options = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         comments = [
             argument.startswith("--")
             and any(letter.isspace() for letter in argument)

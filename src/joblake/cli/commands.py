@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from joblake.cli import options
 from joblake.cli.arguments import QuietPipes, SqlCommand, format_of, parameters_of, statement_of
+from joblake.cli.options import ExportCommand, LakeCommand
 from joblake.errors import JoblakeError, LakeError, UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +58,28 @@ SkipCorrupt = Annotated[
 ]
 
 
+def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
+    from importlib.metadata import version
+
+    if is_wanted:
+        sys.stdout.write(f"joblake {version('joblake')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def joblake(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+    del version
+
+
 def main() -> None:
     """Run the command line and turn every refusal into one line and its exit code."""
     if len(sys.argv) == 1:
@@ -91,12 +113,6 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _settings(config: Path | None, **given: Any) -> "Settings":
-    from joblake.settings.settings import load_settings
-
-    return load_settings(config, **given)
-
-
 @app.command()
 def demo(
     lake: Annotated[str, typer.Option(help="Folder of the demo's own lake.")] = "data/demo",
@@ -108,33 +124,10 @@ def demo(
     run_demo(lake, nights)
 
 
-@app.command()
-def export(  # noqa: PLR0913 - one parameter for each documented option
+@app.command(cls=ExportCommand)
+def export(
+    ctx: typer.Context,
     *,
-    lake: options.Lake = None,
-    config: options.Config = None,
-    account: options.Account = None,
-    role_arn: options.RoleArn = None,
-    region: options.Region = None,
-    table: options.Table = None,
-    override: options.Override = None,
-    parent: options.Parent = None,
-    filters: options.Filter = None,
-    page_size: options.PageSize = None,
-    max_items: options.MaxItems = None,
-    starting_token: options.StartingToken = None,
-    incremental: options.Incremental = None,
-    full_listing_days: options.FullListingDays = None,
-    overlap_minutes: options.OverlapMinutes = None,
-    max_workers: options.MaxWorkers = None,
-    max_workers_per_region: options.MaxWorkersPerRegion = None,
-    max_requests_per_second: options.MaxRequestsPerSecond = None,
-    max_attempts: options.MaxAttempts = None,
-    resume_minutes: options.ResumeMinutes = None,
-    mass_vanish_share: options.MassVanishShare = None,
-    store_sensitive: options.StoreSensitive = None,
-    work_folder: options.WorkFolder = None,
-    file_mode: options.FileMode = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the run as one JSON object.")
     ] = False,
@@ -144,33 +137,7 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
     from joblake.export.export import export as export_run
     from joblake.export.planning import plan
 
-    settings = _settings(
-        config,
-        lake=lake,
-        account=account,
-        role_arn=role_arn,
-        region=region,
-        table=table,
-        override=override,
-        parent=parent,
-        filter=filters,
-        page_size=page_size,
-        max_items=max_items,
-        starting_token=starting_token,
-        incremental=incremental,
-        full_listing_days=full_listing_days,
-        overlap_minutes=overlap_minutes,
-        max_workers=max_workers,
-        max_workers_per_region=max_workers_per_region,
-        max_requests_per_second=max_requests_per_second,
-        max_attempts=max_attempts,
-        resume_minutes=resume_minutes,
-        mass_vanish_share=mass_vanish_share,
-        store_sensitive=store_sensitive,
-        work_folder=work_folder,
-        file_mode=file_mode,
-    )
-    run = plan(settings)
+    run = plan(ctx.obj)
     try:
         with narrating(run) as narration:
             result = export_run(run, on_page=narration.page, on_results=narration.results)
@@ -186,6 +153,7 @@ def export(  # noqa: PLR0913 - one parameter for each documented option
 
 @app.command(cls=SqlCommand)
 def query(  # noqa: PLR0913 - one parameter for each documented option
+    ctx: typer.Context,
     sql: Annotated[
         str | None,
         typer.Argument(
@@ -208,8 +176,6 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
             "cast to ($n::int); repeatable.",
         ),
     ] = None,
-    lake: options.Lake = None,
-    config: options.Config = None,
     output_format: Annotated[
         Format | None,
         typer.Option("--format", help="[default: from --output's suffix, else table]"),
@@ -227,7 +193,7 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
     from joblake.warehouse.warehouse import open_warehouse
 
     with (
-        _lake_to_read(_settings(config, lake=lake)) as found,
+        _lake_to_read(ctx.obj) as found,
         open_warehouse(found, skip_unreadable=skip_corrupt) as warehouse,
     ):
         for path, reason in warehouse.skipped:
@@ -263,11 +229,10 @@ def _lake_to_publish(settings: "Settings") -> "LakeFolder":
     return lake
 
 
-@app.command()
+@app.command(cls=LakeCommand)
 def shell(
+    ctx: typer.Context,
     *,
-    lake: options.Lake = None,
-    config: options.Config = None,
     skip_corrupt: SkipCorrupt = False,
 ) -> None:
     """Query the lake in harlequin, an interactive SQL shell."""
@@ -280,7 +245,7 @@ def shell(
         )
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the shell needs a terminal; `joblake query` does without")
-    with _lake_to_read(_settings(config, lake=lake)) as found:
+    with _lake_to_read(ctx.obj) as found:
         location = found.name_of(found.root)
     command = [sys.executable, "-m", "harlequin", "--adapter", "joblake", location]
     sys.stderr.flush()
@@ -298,11 +263,10 @@ def views() -> None:
         sys.stdout.write(f"  grain: {view.grain}\n  columns: {columns}\n\n")
 
 
-@app.command()
+@app.command(cls=LakeCommand)
 def publish(
+    ctx: typer.Context,
     *,
-    lake: options.Lake = None,
-    config: options.Config = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the files as one JSON array.")
     ] = False,
@@ -310,7 +274,7 @@ def publish(
     """Write flat Parquet files and joblake.duckdb for BI tools."""
     from joblake.warehouse.publish import publish as publish_marts
 
-    published = publish_marts(_lake_to_publish(_settings(config, lake=lake)))
+    published = publish_marts(_lake_to_publish(ctx.obj))
     for file in published:
         sys.stderr.write(f"{file.name}: {file.rows:,} rows, {file.bytes / 1024:,.0f} KiB\n")
     if as_json:
@@ -319,11 +283,10 @@ def publish(
         sys.stdout.writelines(f"{file.path}\n" for file in published)
 
 
-@app.command()
+@app.command(cls=LakeCommand)
 def report(
+    ctx: typer.Context,
     *,
-    lake: options.Lake = None,
-    config: options.Config = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -334,21 +297,14 @@ def report(
     """Write the lake's news as one HTML page that opens offline."""
     from joblake.report import write_report
 
-    written = write_report(_lake_to_publish(_settings(config, lake=lake)), output)
+    written = write_report(_lake_to_publish(ctx.obj), output)
     sys.stdout.write(f"{written}\n")
 
 
-@app.command()
-def doctor(  # noqa: PLR0913 - one parameter for each documented option
+@app.command(cls=ExportCommand)
+def doctor(
+    ctx: typer.Context,
     *,
-    lake: options.Lake = None,
-    config: options.Config = None,
-    account: options.Account = None,
-    role_arn: options.RoleArn = None,
-    region: options.Region = None,
-    table: options.Table = None,
-    override: options.Override = None,
-    parent: options.Parent = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the findings as one JSON object.")
     ] = False,
@@ -356,18 +312,8 @@ def doctor(  # noqa: PLR0913 - one parameter for each documented option
     """Say what works, and for what does not the next step."""
     from joblake.doctor.doctor import diagnose, exit_code
 
-    settings = _settings(
-        config,
-        lake=lake,
-        account=account,
-        role_arn=role_arn,
-        region=region,
-        table=table,
-        override=override,
-        parent=parent,
-    )
     findings = []
-    for finding in diagnose(settings):
+    for finding in diagnose(ctx.obj):
         findings.append(finding)
         if not as_json:
             status = "ok     " if finding.is_ok else "problem"
@@ -382,17 +328,10 @@ def doctor(  # noqa: PLR0913 - one parameter for each documented option
     raise typer.Exit(code)
 
 
-@app.command()
-def iam_policy(  # noqa: PLR0913 - one parameter for each documented option
+@app.command(cls=ExportCommand)
+def iam_policy(
+    ctx: typer.Context,
     *,
-    lake: options.Lake = None,
-    config: options.Config = None,
-    account: options.Account = None,
-    role_arn: options.RoleArn = None,
-    region: options.Region = None,
-    table: options.Table = None,
-    parent: options.Parent = None,
-    filters: options.Filter = None,
     identity: Annotated[
         str | None,
         typer.Option(
@@ -404,19 +343,9 @@ def iam_policy(  # noqa: PLR0913 - one parameter for each documented option
     """Print the least-privilege IAM policy of an export, as JSON."""
     from joblake.doctor.policy import policies, policy_of
 
-    settings = _settings(
-        config,
-        lake=lake,
-        account=account,
-        role_arn=role_arn,
-        region=region,
-        table=table,
-        parent=parent,
-        filter=filters,
-    )
-    name, policy = policy_of(settings, identity)
+    name, policy = policy_of(ctx.obj, identity)
     sys.stdout.write(json.dumps(policy, indent=2) + "\n")
-    others = [other for other in policies(settings) if other != name]
+    others = [other for other in policies(ctx.obj) if other != name]
     if others and identity is None:
         sys.stderr.write(f"this is the policy of {name}; others, with --identity, have:\n")
         sys.stderr.writelines(f"  {other}\n" for other in others)

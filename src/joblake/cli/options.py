@@ -1,117 +1,110 @@
-"""The options of the command line that are settings, declared once for every command.
+"""Commands whose options are settings: made of the fields of `Settings`, which declares each once.
 
-Their defaults stand in `settings`, as text here: an option that is not given is None, so that the
-environment and joblake.toml count.
+The options are made when a command is parsed or explained, because `joblake --help` must not wait
+for pydantic.
 """
 
+import inspect
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import typer
+from typer.core import TyperCommand
 
-Lake = Annotated[
-    str | None,
-    typer.Option(
-        help="The lake: a folder or s3://bucket/prefix.  [env: JOBLAKE_LAKE; default: data/lake]"
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(help="TOML file with the same options.  [default: joblake.toml where it exists]"),
-]
-Account = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=VALUE …",
-        help="Account to list, such as 'profile=audit role_arn=arn:… external_id=…', or default; "
-        "repeatable.  [default: that of the default credentials]",
-    ),
-]
-RoleArn = Annotated[
-    list[str] | None,
-    typer.Option(help="Short for --account role_arn=…; repeatable."),
-]
-Region = Annotated[
-    list[str] | None,
-    typer.Option(help="Region, a pattern such as us-*, or all; repeatable.  [default: AWS_REGION]"),
-]
-Table = Annotated[
-    list[str] | None, typer.Option(help="Table to export; repeatable.  [default: all four]")
-]
-Override = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="TABLE.KEY=VALUE",
-        help="Region, filter, page_size, max_items, incremental or full_listing_days of one "
-        "table; repeatable.",
-    ),
-]
-Parent = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Parent to list in, such as a Clean Rooms membership; repeatable.  [default: all]"
-    ),
-]
-Filter = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--filter",
-        metavar="NAME=VALUE",
-        help="Request parameter of the operation, such as statusEquals=Completed; repeatable.",
-    ),
-]
-PageSize = Annotated[
-    int | None, typer.Option(help="Items per request.  [default: the operation's maximum]")
-]
-MaxItems = Annotated[int | None, typer.Option(help="Stop after so many items.")]
-StartingToken = Annotated[str | None, typer.Option(help="Go on where --max-items stopped.")]
-Incremental = Annotated[
-    bool | None,
-    typer.Option(
-        "--incremental/--no-incremental",
-        help="List only what is new or may still change; never tells what is gone.  "
-        "[default: no-incremental]",
-    ),
-]
-FullListingDays = Annotated[
-    int | None, typer.Option(help="List everything so often all the same.  [default: 7]")
-]
-OverlapMinutes = Annotated[
-    float | None,
-    typer.Option(help="How far an incremental listing reaches back.  [default: 60]"),
-]
-MaxWorkers = Annotated[int | None, typer.Option(help="Scopes listed at once.  [default: 8]")]
-MaxWorkersPerRegion = Annotated[
-    int | None, typer.Option(help="Scopes of one account and region at once.  [default: 4]")
-]
-MaxRequestsPerSecond = Annotated[
-    float | None,
-    typer.Option(help="Requests to one account and region.  [default: what AWS lets through]"),
-]
-MaxAttempts = Annotated[
-    int | None, typer.Option(help="How often a request is sent at most.  [default: 5]")
-]
-ResumeMinutes = Annotated[
-    float | None,
-    typer.Option(help="Age up to which an interrupted listing is gone on with.  [default: 60]"),
-]
-MassVanishShare = Annotated[
-    float | None,
-    typer.Option(help="Hold a listing that misses more than this of a scope.  [default: 0.33]"),
-]
-StoreSensitive = Annotated[
-    bool | None,
-    typer.Option(
-        "--store-sensitive/--no-store-sensitive",
-        help="Whether members that AWS marks as sensitive are stored.  [default: store-sensitive]",
-    ),
-]
-WorkFolder = Annotated[
-    str | None,
-    typer.Option(
-        help="Local folder of a lake on S3: locks, copies, unmerged pages.  [default: data/s3]"
-    ),
-]
-FileMode = Annotated[
-    str | None, typer.Option(help="Permissions of the lake's files, in octal.  [default: 600]")
-]
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+_OF_THE_FLOW = ("task_runner", "scope_retr")
+
+
+class ExportCommand(TyperCommand):
+    """A command that takes every setting of an export; its function finds them in `ctx.obj`."""
+
+    def takes(self, name: str) -> bool:
+        """Whether a setting is an option of the command."""
+        return not name.startswith(_OF_THE_FLOW)
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """The options that are settings, and --config, by their names."""
+        from joblake.settings.settings import Settings
+
+        fields = Settings.model_fields.items()
+        return {
+            option.name: option
+            for option in _typer_options({n: field for n, field in fields if self.takes(n)})
+        }
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters of the function, the settings, then --help."""
+        *own, help_option = super().get_params(ctx)
+        return [*own, *self.settings.values(), help_option]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command with the settings that options, environment and file tell."""
+        from joblake.settings.settings import load_settings
+
+        ctx.obj = load_settings(**{name: ctx.params.pop(name) for name in self.settings})
+        return super().invoke(ctx)
+
+
+class LakeCommand(ExportCommand):
+    """A command of whose settings only the lake is an option."""
+
+    def takes(self, name: str) -> bool:
+        """Whether a setting is an option of the command."""
+        return name == "lake"
+
+
+def _typer_options(fields: Mapping[str, "FieldInfo"]) -> list[Any]:
+    """The options that typer makes of a function whose parameters are the fields and `config`."""
+
+    def function(**_: object) -> None:
+        """Take every option."""
+
+    annotations = {
+        "config": Annotated[
+            Path | None,
+            typer.Option(help="TOML file of settings.  [default: joblake.toml where it exists]"),
+        ],
+        **{name: _annotation(name, field) for name, field in fields.items()},
+    }
+    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # typer reads it
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for name, kind in annotations.items()
+        ]
+    )
+    function.__annotations__ = annotations
+    app = typer.Typer(add_completion=False)
+    app.command()(function)
+    return typer.main.get_command(app).params
+
+
+def _annotation(name: str, field: "FieldInfo") -> Any:
+    """The option of a field: a flag, a list or a text, which pydantic checks later."""
+    from joblake.settings.settings import option_of, variable_of
+
+    option, kind, default = option_of(name), _bare(field.annotation), field.default
+    if kind is bool:
+        no_option = option.replace("--", "--no-", 1)
+        default, option = option if default else no_option, f"{option}/{no_option}"
+    notes = [f"env: {variable_of(name)}"]
+    if kind is tuple:
+        notes.append("repeatable")
+    if default not in (None, (), {}):
+        notes.append(f"default: {default:.2g}" if kind is float else f"default: {default}")
+    value: Any = bool if kind is bool else list[str] if kind is tuple else str
+    metavar = f"<{kind.__name__}>" if kind in {int, float} else None
+    text = f"{field.description}  [{'; '.join(notes)}]"
+    return Annotated[value | None, typer.Option(option, help=text, metavar=metavar)]
+
+
+def _bare(annotation: Any) -> Any:
+    """The type of an annotation without what pydantic is told of it, and without None."""
+    while get_origin(annotation) in {Annotated, Union, UnionType}:
+        annotation = get_args(annotation)[0]
+    return get_origin(annotation) or annotation

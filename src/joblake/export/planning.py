@@ -15,7 +15,8 @@ from joblake.errors import CredentialsError, UsageError
 from joblake.lake.local import Scope
 from joblake.listing.pager import Query
 from joblake.listing.start import BEGINNING, decode_start
-from joblake.settings.settings import Account, Settings, account_of_role, lake_of
+from joblake.settings.kinds import account_of_role
+from joblake.settings.settings import Account, Settings, lake_of
 from joblake.sources.catalogue import Source, shipped_catalogue
 from joblake.sources.service_model import convert_parameter
 

@@ -1,45 +1,45 @@
-"""What a run is told: options, JOBLAKE_… variables and joblake.toml, in this order of precedence.
+"""Every setting, declared once: its name, kind, bounds, default and description.
 
-Three types, which pydantic checks, so that each setting exists once, under one name: `Settings`
-(a run), `Account` (one `[[account]]`: whose credentials, and where) and `Override` (one
-`[override.<table>]`: what differs for a table).
-
-What stands in a nearer place goes before all of its name in a farther one, also before what the
-file says of an account or a table: `--region` is where a run looks, whatever the file holds. A
-mistake is named by the place and the key where it stands.
+The options of the command line and of the flow, the JOBLAKE_… variables and the keys of
+joblake.toml are the fields of `Settings`. The nearest place that tells a setting counts, options
+before variables before the file. What an account or a table has of its own counts for it, wherever
+the run's is told. A mistake is named by the option, variable or key where it stands.
 """
 
 import os
-import re
-from collections.abc import Sequence
-from dataclasses import replace
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+# pydantic-settings would replace the dozen lines that read variables and merge three dicts, and
+# would cost each command 0.15 s for importing argparse, asyncio and ssl.
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from joblake.errors import UsageError
 from joblake.lake.local import DEFAULT_LAKE, DEFAULT_WORK_FOLDER, S3_SCHEME, Lake
-from joblake.settings.origins import CONFIG_VARIABLE, PREFIX, Origin, merged, read_toml, variables
-from joblake.settings.texts import (
-    as_accounts,
-    as_filters,
-    as_mode,
-    as_number,
-    as_overrides,
-    as_words,
+from joblake.settings.kinds import (
+    Amount,
+    Count,
+    Filters,
+    Folder,
+    Items,
+    Json,
+    Mode,
+    Role,
+    Roles,
+    Table,
+    Tables,
+    Words,
+    account_of_role,
 )
 from joblake.sources.catalogue import shipped_catalogue
 
 CONFIG_FILE = "joblake.toml"
+_PREFIX = "JOBLAKE_"
+CONFIG_VARIABLE = f"{_PREFIX}CONFIG"
+_ACCOUNTS = frozenset({"account", "role_arn"})
+"""The settings that say which accounts are listed: one in a nearer place replaces both."""
 _GIVEN_LENGTH = 200
 # pydantic speaks of Python's types, a file has none.
 _EXPECTED = {
@@ -48,48 +48,6 @@ _EXPECTED = {
     "dict_type": "expected a table",
     "model_type": "expected a table",
 }
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/\S+")
-
-
-def account_of_role(role_arn: str) -> str:
-    """The account that a role belongs to; ValueError for what is no role ARN."""
-    match = _ROLE_ARN.fullmatch(role_arn)
-    if match is None:
-        raise ValueError(
-            f"{role_arn!r} is no role ARN; expected arn:aws:iam::123456789012:role/NAME"
-        )
-    return match.group(1)
-
-
-def _role(value: Any) -> Any:
-    if isinstance(value, str):
-        account_of_role(value)
-    return value
-
-
-def _table(value: Any) -> Any:
-    try:
-        return shipped_catalogue().named(value).table if isinstance(value, str) else value
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
-def _folder(value: str) -> str:
-    if not value.strip() or "://" in value or "\0" in value:
-        raise ValueError("expected a local folder")
-    return value
-
-
-Folder = Annotated[str, AfterValidator(_folder)]
-Words = Annotated[tuple[str, ...], BeforeValidator(as_words)]
-Table = Annotated[str, BeforeValidator(_table)]
-Tables = Annotated[tuple[Table, ...], BeforeValidator(as_words)]
-Role = Annotated[str, BeforeValidator(_role)]
-Roles = Annotated[tuple[Role, ...], BeforeValidator(as_words)]
-Filters = Annotated[tuple[str, ...], BeforeValidator(as_filters)]
-Count = Annotated[int, BeforeValidator(as_number)]
-Amount = Annotated[float, BeforeValidator(as_number)]
-Mode = Annotated[int, BeforeValidator(as_mode), BeforeValidator(as_number)]
 
 
 class _Checked(BaseModel):
@@ -99,9 +57,9 @@ class _Checked(BaseModel):
 class Account(_Checked):
     """One `[[account]]`: the default credentials, a profile's, or a role assumed with either.
 
-    `region`, `table` and `parent` stand in place of those of the run. `account_id` is what
-    the credentials must belong to. Where it is known (a role's always is), an account whose
-    credentials fail is denied and the others go on.
+    `region`, `table` and `parent` replace those of the run. `account_id` is what the
+    credentials must belong to. Where it is known (a role's always is), an account whose credentials
+    fail is denied and the others go on.
     """
 
     profile: str | None = Field(default=None, min_length=1)
@@ -127,7 +85,7 @@ class Account(_Checked):
 
 
 class Override(_Checked):
-    """One `[override.<table>]`: what stands in place of the run's settings for this table."""
+    """One `[override.<table>]`: what replaces the run's settings for this table."""
 
     region: Words = ()
     filter: Filters = ()
@@ -138,63 +96,106 @@ class Override(_Checked):
 
 
 class Settings(_Checked):
-    """Every setting of a run.
+    """Every setting of a run."""
 
-    A sequence is a list in TOML; as text it is a JSON array, one word a line, or words separated
-    by commas. `filter` holds `name=value` texts and may be a table.
-    """
-
-    lake: str = DEFAULT_LAKE
-    """A folder, or `s3://bucket/prefix`."""
-    work_folder: Folder = DEFAULT_WORK_FOLDER
-    """Where a lake on S3 keeps locks, copies of its objects and pages that are not merged yet."""
-    account: Annotated[tuple[Account, ...], BeforeValidator(as_accounts)] = ()
-    """The accounts to list; by default that of the default credentials."""
-    role_arn: Roles = ()
-    """Short for accounts that need no more than a role."""
-    region: Words = ()
-    """Names, patterns such as `us-*`, or `all`."""
-    table: Tables = ()
-    override: Annotated[dict[Table, Override], BeforeValidator(as_overrides)] = Field(
-        default_factory=dict
+    lake: str = Field(default=DEFAULT_LAKE, description="The lake: a folder or s3://bucket/prefix.")
+    account: Annotated[tuple[Annotated[Account, Json], ...], Items] = Field(
+        default=(),
+        description="Account to list, as JSON with the keys of [[account]]: "
+        """'{"profile": "audit"}', or '{}' for the default credentials.""",
     )
-    """What differs for single tables."""
-    parent: Words = ()
-    filter: Filters = ()
-    page_size: Count | None = Field(default=None, ge=1)
-    max_items: Count | None = Field(default=None, ge=1)
-    starting_token: str | None = None
-    incremental: bool = False
-    """Whether only what is new or may still change is listed, where a table can be filtered so."""
-    full_listing_days: Count = Field(default=7, ge=1, le=3650)
-    """How often everything is listed all the same: only that shows what is gone."""
-    overlap_minutes: Amount = Field(default=60, ge=0, le=525_600)
-    """How far an incremental listing reaches back, for clocks that differ and late arrivals."""
-
-    max_workers: Count = Field(default=8, ge=1, le=64)
-    """Scopes that are listed at once."""
-    max_workers_per_region: Count = Field(default=4, ge=1, le=64)
-    """Scopes of one account and region that are listed at once."""
-    max_requests_per_second: Amount | None = Field(default=None, gt=0, le=1000)
-    """Requests to one account and region; by default as many as AWS lets through."""
-    max_attempts: Count = Field(default=5, ge=1, le=20)
-    """How often one request is sent at most."""
-    task_runner: Literal["threads", "dask"] = "threads"
-    """What runs the tasks of the flow."""
-    task_runner_address: str | None = Field(default=None, pattern=r"^(tcp|tls|ucx|wss?)://\S+$")
-    """The scheduler of a Dask cluster; by default the flow starts one of its own."""
-    scope_retries: Count = Field(default=2, ge=0)
-    """How often the flow tries a scope again that did not end well."""
-    scope_retry_seconds: Amount = Field(default=60, ge=0, le=86_400)
-    """How long the flow waits before that, give or take half."""
-    resume_minutes: Amount = Field(default=60, ge=0, le=525_600)
-    """How old the pages of an interrupted listing may be for the next run to go on with them."""
-    mass_vanish_share: Amount = Field(default=1 / 3, gt=0, le=1)
-    """A complete listing that misses more than this share of a scope is held for confirmation."""
-    store_sensitive: bool = True
-    """Whether members that AWS marks as sensitive (`message`) are stored."""
-    file_mode: Mode = 0o600
-    """Permissions of the lake's files; in TOML `0o640`."""
+    role_arn: Roles = Field(
+        default=(),
+        description="Role whose account is listed, short for an account that needs no more.",
+    )
+    region: Words = Field(
+        default=(),
+        description="Region, a pattern such as us-*, or all; by default that of AWS_REGION.",
+    )
+    table: Tables = Field(default=(), description="Table to export; by default all.")
+    override: Annotated[dict[Table, Override], Json] = Field(
+        default={},
+        description="What differs for single tables, as JSON with the keys of [override.<table>]: "
+        """'{"custom_models": {"page_size": 50}}'.""",
+    )
+    parent: Words = Field(
+        default=(),
+        description="Parent to list in, such as a Clean Rooms membership; by default all.",
+    )
+    filter: Filters = Field(
+        default=(),
+        description="Request parameter of the operation, such as statusEquals=Completed.",
+    )
+    page_size: Count | None = Field(
+        default=None, ge=1, description="Items per request; by default the operation's maximum."
+    )
+    max_items: Count | None = Field(default=None, ge=1, description="Stop after so many items.")
+    starting_token: str | None = Field(default=None, description="Go on where --max-items stopped.")
+    incremental: bool = Field(
+        default=False,
+        description="List only what is new or may still change, where a table can be filtered so; "
+        "never tells what is gone.",
+    )
+    full_listing_days: Count = Field(
+        default=7, ge=1, le=3650, description="List everything so often all the same."
+    )
+    overlap_minutes: Amount = Field(
+        default=60, ge=0, le=525_600, description="How far an incremental listing reaches back."
+    )
+    max_workers: Count = Field(default=8, ge=1, le=64, description="Scopes listed at once.")
+    max_workers_per_region: Count = Field(
+        default=4, ge=1, le=64, description="Scopes of one account and region listed at once."
+    )
+    max_requests_per_second: Amount | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="Requests to one account and region; by default what AWS lets through.",
+    )
+    max_attempts: Count = Field(
+        default=5, ge=1, le=20, description="How often a request is sent at most."
+    )
+    resume_minutes: Amount = Field(
+        default=60,
+        ge=0,
+        le=525_600,
+        description="Age up to which the next run resumes an interrupted listing.",
+    )
+    mass_vanish_share: Amount = Field(
+        default=1 / 3,
+        gt=0,
+        le=1,
+        description="Hold a complete listing that misses more than this share of a scope.",
+    )
+    store_sensitive: bool = Field(
+        default=True, description="Store members that AWS marks as sensitive."
+    )
+    work_folder: Folder = Field(
+        default=DEFAULT_WORK_FOLDER,
+        description="Local folder of a lake on S3: locks, copies, unmerged pages.",
+    )
+    file_mode: Mode = Field(
+        default="600",
+        validate_default=True,
+        description="Permissions of the lake's files, in octal digits.",
+    )
+    task_runner: Literal["threads", "dask"] = Field(
+        default="threads", description="What runs the tasks of the flow."
+    )
+    task_runner_address: str | None = Field(
+        default=None,
+        pattern=r"^(tcp|tls|ucx|wss?)://\S+$",
+        description="Scheduler of a Dask cluster; by default the flow starts one of its own.",
+    )
+    scope_retries: Count = Field(
+        default=2, ge=0, description="How often the flow tries a scope again that did not end well."
+    )
+    scope_retry_seconds: Amount = Field(
+        default=60,
+        ge=0,
+        le=86_400,
+        description="How long the flow waits before that, give or take half.",
+    )
 
     @property
     def accounts(self) -> tuple[Account, ...]:
@@ -248,57 +249,69 @@ def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
     are None or empty count as not given. UsageError names the place and the key that are wrong.
     """
     config = config or os.environ.get(CONFIG_VARIABLE)
-    path = Path(config) if config is not None else Path(CONFIG_FILE)
-    toml = read_toml(path) if config is not None or path.exists() else {}
-    given = {name: value for name, value in options.items() if value not in (None, (), [])}
-    origins = [
-        Origin(given, "option", lambda key: "--" + key.replace("_", "-")),
-        Origin(variables(), "variable", lambda key: PREFIX + key.upper()),
-        Origin(toml, "key", str, prefix=f"{path}: "),
-    ]
-    origins = [_structured(origin) for origin in origins]
+    path = Path(config or CONFIG_FILE)
+    told: dict[str, Any] = {}
+    spellings: dict[str, str] = {}
+    given = {key: value for key, value in options.items() if value not in (None, (), [])}
+    for values, spelling in (
+        (_read_toml(path) if config or path.exists() else {}, lambda key: f"{path}: {key}"),
+        (_variables(), variable_of),
+        (given, option_of),
+    ):
+        for key in values:
+            if key not in Settings.model_fields:
+                known = ", ".join(Settings.model_fields)
+                raise UsageError(f"{spelling(key)}: unknown setting; settings are: {known}")
+        if values.keys() & _ACCOUNTS:
+            told = {key: value for key, value in told.items() if key not in _ACCOUNTS}
+        told |= values
+        spellings |= {key: spelling(key) for key in values}
     try:
-        return Settings.model_validate(merged(origins))
+        return Settings.model_validate(told)
     except ValidationError as error:
-        raise UsageError(_first_problem(error, origins)) from None
+        raise UsageError(_first_problem(error, spellings)) from None
 
 
-def _structured(origin: Origin) -> Origin:
-    """An origin with known keys alone, and with its accounts and overrides out of their texts."""
-    values = dict(origin.values)
-    for key in values:
-        if key not in Settings.model_fields:
-            known = ", ".join(map(origin.spelled, Settings.model_fields))
-            raise UsageError(
-                f"{origin.prefix}unknown {origin.kind} {origin.spelled(key)!r}; "
-                f"{origin.kind}s are: {known}"
-            )
-    for key, parse in (("account", as_accounts), ("override", as_overrides)):
-        if key in values:
-            try:
-                values[key] = parse(values[key])
-            except ValueError as error:
-                raise UsageError(f"{origin.named([key])}: {error}") from None
-    return replace(origin, values=values)
+def option_of(key: str) -> str:
+    """A setting as an option: `--page-size`."""
+    return f"--{key.replace('_', '-')}"
 
 
-def _first_problem(error: ValidationError, origins: Sequence[Origin]) -> str:
+def variable_of(key: str) -> str:
+    """A setting as a variable: `JOBLAKE_PAGE_SIZE`."""
+    return f"{_PREFIX}{key.upper()}"
+
+
+def _variables() -> dict[str, str]:
+    return {
+        name.removeprefix(_PREFIX).lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(_PREFIX) and name != CONFIG_VARIABLE
+    }
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UsageError(f"cannot read {path}: {reason}") from None
+
+
+def _first_problem(error: ValidationError, spellings: Mapping[str, str]) -> str:
+    """The first mistake in one line: `joblake.toml: account.2.role_arn: 'x' is no role ARN …`."""
     problem = error.errors(include_url=False)[0]
-    steps = [step for step in problem["loc"] if step != "[key]"]
-    # Of sequences only that of the accounts is counted, from 1; the rest are words that show
-    # themselves.
-    path = [
-        str(step + 1) if isinstance(step, int) else step
-        for number, step in enumerate(steps)
-        if not isinstance(step, int) or steps[number - 1] == "account"
-    ]
-    told = path if path[0] == "override" else path[:1]
-    origin = next(origin for origin in origins if origin.tells(told))
+    setting, *steps = (step for step in problem["loc"] if step != "[key]")
+    while steps and isinstance(steps[-1], int):
+        steps.pop()  # a word shows itself, whichever of its list it is
+    path = [str(step + 1) if isinstance(step, int) else step for step in steps]
+    name = ".".join([spellings[str(setting)], *path])
     if problem["type"] == "extra_forbidden":
-        known = (Account if path[0] == "account" else Override).model_fields
-        return f"{origin.named(path)}: unknown key; keys are: {', '.join(known)}"
+        known = (Account if setting == "account" else Override).model_fields
+        return f"{name}: unknown key; keys are: {', '.join(known)}"
     message = _EXPECTED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     if problem["type"] != "value_error":
         message = message[0].lower() + message[1:]
-    given = repr(problem["input"])
-    return f"{origin.named(path)}: {message} (given: {given[:_GIVEN_LENGTH]})"
+    return f"{name}: {message} (given: {problem['input']!r:.{_GIVEN_LENGTH}})"
