@@ -151,6 +151,12 @@ def reported(lake: Lake) -> Path:
     return Path(write_report(lake, clock=lambda: MORNING))
 
 
+def rendered(found: figures.Figures, folder: Path) -> Path:
+    file = folder / "report.html"
+    file.write_text(render_page(found), encoding="utf-8")
+    return file
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Two accounts, two regions, all kinds of jobs, three nights."""
@@ -535,8 +541,7 @@ def test_a_kind_of_job_that_no_script_knows(browser: Browser, warehouse: Warehou
     for table in found.tables.values():
         for column in {"kind", "phase"} & table.keys():
             table[column]["values"] = [new.get(v, v) for v in table[column]["values"]]
-    (tmp_path / "report.html").write_text(render_page(found), encoding="utf-8")
-    with opened(browser, tmp_path / "report.html", now=MORNING) as page:
+    with opened(browser, rendered(found, tmp_path), now=MORNING) as page:
         page.get_by_label("Kind of job").select_option("Model evaluation")
         assert page.get_by_role("status").inner_text() == "Showing Model evaluation"
         assert [count(page, tile) for tile in ("new", "failed", "running")] == [0, 0, 0]
@@ -803,7 +808,7 @@ def test_a_large_lake_gives_a_page_of_bounded_size(browser: Browser, tmp_path: P
     assert found.folded_account_count == 10
     places = {(*zip(row["account"]["codes"]),) for row in found.tables.values() if "account" in row}
     assert max(map(len, places)) <= figures.LIMITS["rows"] * (figures.LIMITS["places"] + 1)
-    with opened(browser, reported(lake), now=MORNING) as page:
+    with opened(browser, rendered(found, tmp_path), now=MORNING) as page:
         text = page.locator("#failures .note").inner_text()
         assert (
             text
@@ -825,7 +830,7 @@ def test_histograms_grow_coarse_before_they_grow_long(tmp_path: Path):
     )
     with open_warehouse(lake) as warehouse:
         lengths = []
-        figures.create_macros(warehouse, [NEAR], LAST)
+        figures.read_figures(warehouse, MORNING)
         parameters = {**figures.LIMITS, "period": "week"}
         for rows in (figures.LIMITS["times"], 60, 1):
             times = figures.ask(warehouse, "times", {**parameters, "times": rows})

@@ -6,7 +6,8 @@ of each account, region and kind, which is why the first rows of any choice of t
 Names are cut to a length that people read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,9 @@ class Figures:
 
 def read_figures(warehouse: Warehouse, made_at: datetime) -> Figures:
     """Ask every question of the page. UnreadableFileError when a file of the lake is damaged."""
+    with _without_a_users_fault("jobs"):
+        warehouse.remember("known_jobs", "select * exclude (message) from history.jobs")
+        warehouse.remember("known_models", "from current.custom_models")
     accounts = ask(warehouse, "accounts", LIMITS).to_pylist()
     listed = [row["last_listing_at"] for row in accounts if row["last_listing_at"] is not None]
     created = [row["first_created_at"] for row in accounts if row["first_created_at"] is not None]
@@ -73,7 +77,7 @@ def read_figures(warehouse: Warehouse, made_at: datetime) -> Figures:
     )
     if as_of is None:
         return figures
-    create_macros(warehouse, [row["account_id"] for row in accounts if row["is_kept"]], as_of)
+    _create_macros(warehouse, [row["account_id"] for row in accounts if row["is_kept"]], as_of)
     parameters = {**LIMITS, "period": figures.period}
     names = sorted(file.stem for file in _QUERIES.glob("*.sql"))
     return replace(
@@ -86,8 +90,8 @@ def read_figures(warehouse: Warehouse, made_at: datetime) -> Figures:
     )
 
 
-def create_macros(warehouse: Warehouse, accounts: Sequence[str], as_of: datetime) -> None:
-    """Create the macros that the queries share, for the accounts to tell apart and an instant."""
+def _create_macros(warehouse: Warehouse, accounts: Sequence[str], as_of: datetime) -> None:
+    """Create what the queries share, for the accounts to tell apart and the newest listing."""
     connection = warehouse.connection
     connection.execute("set variable accounts = $accounts", {"accounts": accounts})
     connection.execute("set variable as_of = $as_of", {"as_of": as_of})
@@ -99,9 +103,16 @@ def ask(warehouse: Warehouse, name: str, parameters: Mapping[str, Any]) -> Answe
     sql = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
     (statement,) = warehouse.connection.extract_statements(sql)
     named = {key: parameters[key] for key in statement.named_parameters}
-    try:
+    with _without_a_users_fault(name):
         return warehouse.query(sql, named)
-    except UsageError as error:  # no user wrote this query: memory or the spill's disk ran out
+
+
+@contextmanager
+def _without_a_users_fault(name: str) -> Iterator[None]:
+    """No user wrote these queries: one that fails has run out of memory or of the spill's disk."""
+    try:
+        yield
+    except UsageError as error:
         raise LakeError(f"cannot report {name}: {error}") from error
 
 

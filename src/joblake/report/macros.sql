@@ -1,5 +1,6 @@
 -- What the questions of the page share. The variable `accounts` holds the accounts that the page
--- tells apart; `as_of` is the instant of the newest listing.
+-- tells apart, `as_of` the instant of the newest listing. `known_jobs` and `known_models` are
+-- history.jobs and current.custom_models, worked out once because many questions read them.
 
 create temp macro account_of(account_id) as
     case when list_contains(getvariable('accounts'), account_id) then account_id else 'other' end;
@@ -10,11 +11,6 @@ create temp macro is_last_night(instant) as utc_day(instant) = utc_day(getvariab
 
 -- The rows of a view of jobs, with the kind, place, name and model that the page shows.
 create temp macro told(jobs) as table
-    with
-    custom_models as (
-        select account_id, region_name, model_arn as model, model_name from current.custom_models
-    )
-
     select
         * exclude (model, model_name) replace (left(status, 40) as status),
         job_kind as kind,
@@ -24,4 +20,6 @@ create temp macro told(jobs) as table
         left(coalesce(job_name, parse_filename(job_arn)), 120) as name,
         left(coalesce(model_name, model), 120) as model
     from query_table(jobs)
-    left join custom_models using (account_id, region_name, model);
+    left join (
+        select account_id, region_name, model_arn as model, model_name from known_models
+    ) using (account_id, region_name, model);

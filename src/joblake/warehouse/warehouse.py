@@ -101,6 +101,14 @@ class Warehouse:
                 return Answer(_for_arrow(relation).to_arrow_table())
         raise RaceLostError(_CHANGED)
 
+    def remember(self, name: str, sql: str) -> None:
+        """Keep the answer to a select of ours as a temporary table, for those that ask it often."""
+        for _ in range(ATTEMPTS):
+            with suppress(RaceLostError), self.unchanged():
+                self.connection.execute(f"create or replace temp table {name} as {sql}")
+                return
+        raise RaceLostError(_CHANGED)
+
     def stream(self, sql: str, parameters: Parameters | None = None) -> pa.RecordBatchReader:
         """The same in batches, however many rows there are. Read it before the next query.
 

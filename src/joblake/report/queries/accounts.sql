@@ -8,7 +8,7 @@ places as (
         count(*) as jobs,
         min(created_at) as created_at,
         max(last_seen_at) as listed_at
-    from history.jobs
+    from known_jobs
     group by all
 
     union all

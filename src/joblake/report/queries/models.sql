@@ -24,7 +24,7 @@ kinds as (
     from (select *, unnest([model_arn, job_arn]) as identifier from models)
     inner join (
         select account_id, region_name, job_kind, unnest([model, job_arn]) as identifier
-        from history.jobs
+        from known_jobs
     ) using (account_id, region_name, identifier)
     group by all
 )

@@ -6,6 +6,6 @@ select
     night,
     sum(columns('(new|finished|failed|vanished)_count'))::bigint
 from reports.nightly_job_changes
-where night > (select max(night) - 15 from reports.nightly_job_changes)
-group by all
+group by kind, account, region, night
+qualify night > max(night) over () - 15
 order by night, kind, account, region

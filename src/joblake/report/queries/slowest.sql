@@ -2,7 +2,7 @@
 with
 ended as (
     select *, duration_seconds as seconds
-    from told('jobs')
+    from told('known_jobs')
     where is_terminal and seconds is not null and is_within(created_at, interval 1 year)
 ),
 

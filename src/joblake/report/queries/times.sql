@@ -25,7 +25,7 @@ timed as (
         null as phase,
         'time' as measure,
         duration_seconds as seconds
-    from told('jobs')
+    from told('known_jobs')
     where outcome in ('succeeded', 'partially_succeeded') and is_within(created_at, interval 1 year)
 
     union all by name
