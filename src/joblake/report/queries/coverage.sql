@@ -25,8 +25,7 @@ select
     region_name as region,
     table_name,
     account_id as listed_account,
-    parent as membership,
-    last_outcome as outcome,
+    parent,
     problem,
     left(last_error, 300) as error,
     last_listing_at,
@@ -34,11 +33,6 @@ select
     count(*) over place as scope_count,
     count(problem) over place as problem_count
 from scopes
-window
-    place as (partition by table_name, account, region_name)
-qualify
-    row_number() over (
-        partition by table_name, account, region_name
-        order by problem is null, account_id, parent
-    ) <= $rows
+window place as (partition by table_name, account, region_name)
+qualify row_number() over (place order by problem is null, account_id, parent) <= $rows
 order by problem is null, account_id, region_name, table_name, parent
