@@ -22,7 +22,7 @@ from declared import SOURCES
 from exporting import run_export
 from joblake.aws.connections import Connections, Politeness
 from joblake.errors import JoblakeError
-from joblake.listing import aside
+from joblake.listing import reader
 from joblake.sources.schema import observation_schema
 
 PR_SET_PTRACER = 0x59616D61
@@ -44,7 +44,7 @@ def export(order):
         if order["is_traced"]:
             be_traced()
             # Each page by itself: more calls to disturb, and as many in every run.
-            aside.PAGES_AT_ONCE = 1
+            reader.BATCH_PAGES = 1
         at = datetime.fromisoformat(order["at"])
         result = run_export(Path(order["lake"]), at=at, **OPTIONS)
         sys.stderr.write("".join(f"{scope.outcome}: {scope.error}\n" for scope in result.scopes))

@@ -85,8 +85,9 @@ def _joblake_listing() -> Work:
     from datetime import UTC, datetime
 
     from joblake.aws.connections import Connections, Politeness
-    from joblake.listing.pager import Pager, Query, run_listing
-    from joblake.listing.spool import Spool
+    from joblake.listing.listing import run_listing
+    from joblake.listing.pager import Pager, Query
+    from joblake.listing.spool import Spool, SpoolIdentity
     from joblake.sources.schema import listed_schema
 
     def work(task: Task) -> int:
@@ -94,10 +95,11 @@ def _joblake_listing() -> Work:
         client = Connections(Politeness(max_attempts=3)).client(operation.client, REGION)
         query = Query({**task.source.request, **task.parameters}, operation.page_maximum)
         spool = Spool(Path(task.folder), listed_schema(operation), file_mode=0o600)
+        pager = Pager(client, operation, query)
         run_listing(
-            Pager(client, operation, query),
+            pager,
             spool,
-            started_at=datetime.now(UTC),
+            SpoolIdentity(pager.digest, datetime.now(UTC)),
             resume_within=None,
             on_page=lambda _: None,
         )

@@ -27,9 +27,11 @@ from serving import render, serving
 
 from export import machine
 from joblake.lake.local import Lake, Scope, month_of
-from joblake.listing.pages import parse_page
+from joblake.listing.pages import receive_page
+from joblake.listing.rows import parse_pages
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+from joblake.sources.service_model import Operation
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
 TABLE = "model_customization_jobs"
@@ -82,7 +84,6 @@ def build(lake: Lake, year: Year, nights: int, last_night_at: datetime) -> None:
         changed = list(year.changed_on(night))
         for start in range(0, len(changed), PAGE):
             items = [year.job(number, night) for number in changed[start : start + PAGE]]
-            body = json.dumps({source.operation.result_key: items}).encode()
             head = {
                 "run_id": f"night-{night}",
                 "observed_at": at,
@@ -90,7 +91,7 @@ def build(lake: Lake, year: Year, nights: int, last_night_at: datetime) -> None:
                 "account_id": ACCOUNT,
                 "region_name": REGION,
             }
-            rows = parse_page(body, source.operation).rows
+            rows = rows_of(items, source.operation)
             arrays = [
                 rows.column(field.name)
                 if field.name in rows.column_names
@@ -133,6 +134,13 @@ def _write(rows: pa.Table, file: Path) -> int:
     return file.stat().st_size
 
 
+def rows_of(items: list[dict], operation: Operation) -> pa.Table:
+    """The rows of a page of such items."""
+    body = json.dumps({operation.result_key: items}).encode()
+    (parsed,) = parse_pages([receive_page(body, operation)], operation)
+    return parsed.rows
+
+
 def snapshot_bytes(year: Year, night: int, folder: Path) -> int:
     """What the whole state of one night takes as Parquet."""
     operation = shipped_catalogue().default[TABLE].operation
@@ -140,7 +148,7 @@ def snapshot_bytes(year: Year, night: int, folder: Path) -> int:
     for start in range(0, year.job_count, PAGE):
         numbers = range(start, min(start + PAGE, year.job_count))
         items = [year.job(number, night) for number in numbers]
-        pages.append(parse_page(json.dumps({operation.result_key: items}).encode(), operation).rows)
+        pages.append(rows_of(items, operation))
     return _write(pa.concat_tables(pages), folder / f"snapshot-{night}.parquet")
 
 

@@ -42,7 +42,7 @@ from joblake.endpoint import EndpointServer, FixedResources, error_answer, json_
 from joblake.export.export import export
 from joblake.export.planning import plan
 from joblake.lake.local import Lake
-from joblake.listing.pager import MAX_RESTARTS
+from joblake.listing.listing import MAX_RESTARTS
 from joblake.settings.settings import load_settings
 from joblake.warehouse.warehouse import open_warehouse
 

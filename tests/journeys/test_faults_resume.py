@@ -28,7 +28,7 @@ from exporting import (
 from faults import OnPage, Switch, body, error, first_tokens
 from joblake.endpoint import FixedResources, error_answer
 from joblake.lake.local import Lake
-from joblake.listing.pages import Page
+from joblake.listing.rows import ParsedRows
 from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.sources.schema import listed_schema
 
@@ -309,7 +309,7 @@ def test_a_spool_cut_at_any_byte_holds_whole_pages_only(tmp_path):
     for number in range(3):
         names = [f"{number}-{row}" for row in range(number)]
         rows = pa.Table.from_pylist([{"job_arn": name} for name in names], schema)
-        spool.append(Page(rows, f"token-{number}", number))
+        spool.append(ParsedRows(rows, f"token-{number}", number))
         ends.append(path.stat().st_size)
     spool.close()
     content = path.read_bytes()
@@ -325,7 +325,7 @@ def test_a_spool_cut_at_any_byte_holds_whole_pages_only(tmp_path):
         assert is_resumed == (pages > 0)
         assert again.next_token == (f"token-{pages - 1}" if pages else None)
         assert again.rows == [0, *accumulate(range(3))][pages]
-        again.append(Page(schema.empty_table(), None))
+        again.append(ParsedRows(schema.empty_table(), None))
         assert again.reader().read_all().num_rows == again.rows
         again.discard()
 

@@ -1,4 +1,4 @@
-"""Pages become rows through two doors, and nothing is lost for being odd.
+"""Two parsers make rows of pages, and nothing is lost for being odd.
 
 data/samples/<table>.json are pages as the service might send them, tests/golden/<table>.rows.json
 the rows that they give, each with the reason it is there. Null columns are left out there.
@@ -22,14 +22,10 @@ from declared import SOURCES
 from examples import examples
 from joblake.errors import DamagedPageError
 from joblake.listing.fast import parse_rows
-from joblake.listing.pages import (
-    Page,
-    _parse_tolerant,
-    parse_page,
-    read_pages,
-    receive_page,
-)
-from joblake.listing.tolerant import canonical_json
+from joblake.listing.json_text import canonical_json, load_json
+from joblake.listing.pages import receive_page
+from joblake.listing.rows import ParsedRows, parse_pages
+from joblake.listing.tolerant import flatten_items
 from joblake.sources.schema import item_columns, listed_schema
 from joblake.sources.service_model import Member, Operation
 
@@ -55,19 +51,32 @@ def body_with(member: str, value: str, operation: Operation = CUSTOMIZATION) -> 
     )
 
 
-def parse_fast(body: bytes, operation: Operation) -> Page | None:
-    """The page as the fast door alone has it; None where it leaves the page to the other."""
-    received = receive_page(body, operation)
-    if isinstance(received.content, Page):
-        return None
-    rows = parse_rows(received.content, operation)
-    return None if rows is None else Page(rows, received.next_token)
+def parse_page(body: bytes, operation: Operation, *, store_sensitive: bool = True) -> ParsedRows:
+    """The rows of a page alone."""
+    raw = receive_page(body, operation)
+    (parsed,) = parse_pages([raw], operation, store_sensitive=store_sensitive)
+    return parsed
+
+
+def parse_fast(body: bytes, operation: Operation) -> ParsedRows | None:
+    """The rows as the fast parser alone has them; None where it leaves them to the other."""
+    raw = receive_page(body, operation)
+    rows = parse_rows(raw.items, operation)
+    return None if rows is None else ParsedRows(rows, raw.next_token)
+
+
+def parse_tolerant(body: bytes, operation: Operation) -> ParsedRows:
+    """The rows of a sound page as the tolerant parser alone has them, from the whole body."""
+    answer = load_json(body)
+    items = [item for item in answer[operation.result_key] if item is not None]
+    rows, odd_values = flatten_items(items, operation)
+    return ParsedRows(rows, receive_page(body, operation).next_token, odd_values)
 
 
 def only_row(body: bytes, operation: Operation = CUSTOMIZATION) -> dict[str, object]:
-    """The one row of a page, which must be the same through every door that takes it."""
+    """The one row of a page, which must be the same through every parser that takes it."""
     page = parse_page(body, operation)
-    assert page.rows.equals(_parse_tolerant(body, operation).rows)
+    assert page.rows.equals(parse_tolerant(body, operation).rows)
     (row,) = page.rows.to_pylist()
     return row
 
@@ -79,7 +88,7 @@ def extra_of(row: dict[str, object]) -> object:
 # --- values as the service model shapes them, and others ---------------------------------------
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
-# Within what nanoseconds can hold, so that the fast door takes it.
+# Within what nanoseconds can hold, so that the fast parser takes it.
 NEAR_INSTANTS = st.datetimes(datetime(1700, 1, 1), datetime(2250, 1, 1))  # noqa: DTZ001
 PLAIN_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}[]"))
 
@@ -195,7 +204,7 @@ def test_pages_read_together_are_the_pages_read_alone(data):
     alone = [parse_page(body, operation) for body in bodies]
     received = [receive_page(body, operation) for body in bodies]
     assert [page.byte_count for page in received] == list(map(len, bodies))
-    together = list(read_pages(received, operation))
+    together = list(parse_pages(received, operation))
     assert pa.concat_tables([page.rows for page in together]).equals(
         pa.concat_tables([page.rows for page in alone])
     )
@@ -205,16 +214,16 @@ def test_pages_read_together_are_the_pages_read_alone(data):
     assert len(together) == 1 or odd
 
 
-# --- two doors, one table ----------------------------------------------------------------------
+# --- two parsers, one table --------------------------------------------------------------------
 
 
 @given(over_operations(ITEMS, max_size=3), st.none() | PLAIN_TEXT, st.booleans())
-def test_both_doors_give_the_same_table_for_well_formed_pages(drawn, token, is_ascii):
-    """The fast door takes every page that the model describes, and reads it like the other."""
+def test_both_parsers_give_the_same_table_for_well_formed_pages(drawn, token, is_ascii):
+    """The fast parser takes every page that the model describes, and reads it like the other."""
     operation, items = drawn
     answer = {operation.output_token: token, operation.result_key: [*items, None]}
     body = json.dumps(answer, ensure_ascii=is_ascii).encode()
-    fast, tolerant = parse_fast(body, operation), _parse_tolerant(body, operation)
+    fast, tolerant = parse_fast(body, operation), parse_tolerant(body, operation)
     assert fast is not None
     assert fast.rows.equals(tolerant.rows)
     assert fast.rows.schema.equals(listed_schema(operation))
@@ -224,12 +233,12 @@ def test_both_doors_give_the_same_table_for_well_formed_pages(drawn, token, is_a
 
 @examples(2)
 @given(over_operations(ODD_ITEMS, max_size=2), st.booleans())
-def test_both_doors_agree_on_odd_pages_too(drawn, is_ascii):
-    """Whatever the fast door takes of an odd page, it reads like the tolerant one."""
+def test_both_parsers_agree_on_odd_pages_too(drawn, is_ascii):
+    """Whatever the fast parser takes of an odd page, it reads like the tolerant one."""
     operation, items = drawn
     text = json.dumps({operation.result_key: items}, ensure_ascii=is_ascii)
     body = text.encode(errors="surrogatepass")
-    fast, tolerant = parse_fast(body, operation), _parse_tolerant(body, operation)
+    fast, tolerant = parse_fast(body, operation), parse_tolerant(body, operation)
     assert tolerant.rows.schema.equals(listed_schema(operation))
     if fast is not None:
         assert fast.rows.equals(tolerant.rows)
@@ -320,7 +329,7 @@ def test_every_leaf_of_an_item_stands_in_a_column_or_in_extra(drawn):
 
 @given(over_operations(ODD_ITEMS, min_size=3, max_size=3))
 def test_an_odd_item_never_changes_the_rows_of_its_neighbours(drawn):
-    """Rows depend on their own item alone, whichever door the page goes through."""
+    """Rows depend on their own item alone, whichever parser takes the page."""
     operation, items = drawn
     alone = [parse_page(body_of([item], operation), operation) for item in items]
     together = parse_page(body_of(items, operation), operation)
@@ -399,7 +408,7 @@ def test_an_item_that_is_no_object_stands_whole_in_extra(item):
 
 
 def test_duplicate_keys_are_read_as_botocore_reads_them():
-    """The last of two values under one key counts, through either door."""
+    """The last of two values under one key counts, through either parser."""
     assert only_row(body_with("jobName", '"x","jobName":"y"'))["job_name"] == "y"
     row = only_row(body_with("new", '1,"new":2'))
     assert extra_of(row) == {"new": 2}
@@ -469,7 +478,7 @@ def test_the_zone_of_the_machine_does_not_matter(monkeypatch, spelling):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
-        # The odd neighbour sends the page through the tolerant door.
+        # The odd neighbour sends the page through the tolerant parser.
         body = body_with("endTime", spelling)
         odd = body.replace(b"}]", b'},{"endTime":true}]')
         pages = [parse_page(body, CUSTOMIZATION), parse_page(odd, CUSTOMIZATION)]
@@ -611,7 +620,7 @@ def test_other_numbers_stand_in_extra(spelling, kept):
     ],
 )
 def test_hostile_names_stay_as_they_are(name):
-    """A name is text and nothing else, escaped and unescaped, through either door."""
+    """A name is text and nothing else, escaped and unescaped, through either parser."""
     for is_ascii in (True, False):
         spelling = json.dumps(name, ensure_ascii=is_ascii)
         assert only_row(body_with("jobName", spelling))["job_name"] == name
@@ -674,7 +683,7 @@ def test_a_page_cut_anywhere_is_damaged():
 
 
 def test_a_well_formed_page_cut_anywhere_is_damaged():
-    """The fast door, too, takes no beginning for a page."""
+    """The fast parser, too, takes no beginning for a page."""
     body = body_of([{"jobArn": "a", "creationTime": "2026-01-31T08:00:00Z"}] * 2, CUSTOMIZATION)
     assert parse_fast(body, CUSTOMIZATION) is not None
     for length in range(len(body)):
@@ -750,7 +759,7 @@ def test_a_damaged_page_never_ends_otherwise_than_as_page_or_damaged(data):
     except DamagedPageError:
         return
     assert page.rows.schema.equals(listed_schema(CUSTOMIZATION))
-    assert page.rows.equals(_parse_tolerant(body, CUSTOMIZATION).rows)
+    assert page.rows.equals(parse_tolerant(body, CUSTOMIZATION).rows)
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
@@ -776,11 +785,11 @@ def test_brackets_in_texts_hide_no_depth(text, depth):
 
 @pytest.mark.parametrize("text", ["[" * 200, '{"' * 200, '\\"[' * 200])
 def test_brackets_in_texts_are_no_depth(text):
-    """A page of the known shape takes the fast door, whatever its texts hold."""
+    """A page of the known shape takes the fast parser, whatever its texts hold."""
     body = body_of([{"jobName": text}], CUSTOMIZATION)
     page = parse_fast(body, CUSTOMIZATION)
     assert page is not None
-    assert page.rows.equals(_parse_tolerant(body, CUSTOMIZATION).rows)
+    assert page.rows.equals(parse_tolerant(body, CUSTOMIZATION).rows)
 
 
 @pytest.mark.parametrize("depth", [1, 50, 70, 100, sys.getrecursionlimit() // 4])

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -35,10 +36,11 @@ from exporting import (
 from joblake.aws.connections import Connections, Politeness
 from joblake.endpoint import FixedResources, json_answer
 from joblake.errors import LakeError, UsageError
-from joblake.listing import aside
-from joblake.listing.pager import Pager, Query, run_listing
-from joblake.listing.pages import Page
-from joblake.listing.spool import Spool
+from joblake.listing import reader
+from joblake.listing.listing import run_listing
+from joblake.listing.pager import Pager, Query
+from joblake.listing.rows import ParsedRows
+from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.listing.start import BEGINNING, decode_start
 from joblake.sources.schema import listed_schema
 
@@ -121,7 +123,7 @@ def list_part(serve, resources, tmp_path):
         listing = run_listing(
             pager,
             spool,
-            started_at=FIRST_INSTANT,
+            SpoolIdentity(pager.digest, FIRST_INSTANT),
             resume_within=timedelta(0),
             on_page=lambda _rows: None,
         )
@@ -153,10 +155,11 @@ def paging(serve, tmp_path):
     def list_all(hook):
         spool.hook = hook
         client = connections.client("bedrock", "us-east-1")
+        pager = Pager(client, OPERATION, Query(SOURCE.request, 2))
         run_listing(
-            Pager(client, OPERATION, Query(SOURCE.request, 2)),
+            pager,
             spool,
-            started_at=FIRST_INSTANT,
+            SpoolIdentity(pager.digest, FIRST_INSTANT),
             resume_within=timedelta(hours=1),
             on_page=lambda _rows: None,
         )
@@ -202,30 +205,30 @@ def test_what_fails_in_reading_a_page_ends_the_listing_there(paging, page):
     assert names(spool.reader().read_all().to_pylist()) == job_names(range(7))
 
 
-def test_two_threads_that_read_a_listing_spool_the_same(serve, tmp_path, monkeypatch):
-    """Pages too long for one thread are read where they come as well, and stay in their order."""
-    monkeypatch.setattr(aside, "PAGES_AT_ONCE", 1)
-    monkeypatch.setattr(aside, "_LONG_BYTES", 0)
+def test_two_threads_that_parse_a_listing_spool_the_same(serve, tmp_path, monkeypatch):
+    """Pages of which every other takes longer to parse stay in their order."""
+    monkeypatch.setattr(reader, "BATCH_PAGES", 1)
     serve(FixedResources({JOBS: [customization_job(n) for n in range(20)]}))
-    has_helped = threading.Event()
 
-    class OverwhelmedPager(Pager):
-        def read(self, pages):
-            if threading.current_thread().name == "pages":
-                assert has_helped.wait(60)
-            else:
-                has_helped.set()
-            return super().read(pages)
+    class UnevenPager(Pager):
+        threads: ClassVar = set()
+
+        def parse(self, pages):
+            self.threads.add(threading.current_thread())
+            time.sleep(0.03 if len(self.threads) == 1 else 0)
+            return super().parse(pages)
 
     client = Connections(Politeness(max_attempts=1)).client("bedrock", "us-east-1")
+    pager = UnevenPager(client, OPERATION, Query(SOURCE.request, 2))
     spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
     run_listing(
-        OverwhelmedPager(client, OPERATION, Query(SOURCE.request, 2)),
+        pager,
         spool,
-        started_at=FIRST_INSTANT,
+        SpoolIdentity(pager.digest, FIRST_INSTANT),
         resume_within=timedelta(0),
         on_page=lambda _rows: None,
     )
+    assert len(pager.threads) == 2
     assert names(spool.reader().read_all().to_pylist()) == job_names(range(20))
     assert spool.pages == 10
 
@@ -235,10 +238,11 @@ def test_of_a_limited_listing_on_page_hears_the_rows_that_are_kept(serve, tmp_pa
     serve(FixedResources({JOBS: [customization_job(n) for n in range(7)]}))
     client = Connections(Politeness(max_attempts=1)).client("bedrock", "us-east-1")
     heard = []
+    pager = Pager(client, OPERATION, Query(SOURCE.request, 3, 5))
     run_listing(
-        Pager(client, OPERATION, Query(SOURCE.request, 3, 5)),
+        pager,
         Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600),
-        started_at=FIRST_INSTANT,
+        SpoolIdentity(pager.digest, FIRST_INSTANT),
         resume_within=timedelta(0),
         on_page=heard.append,
     )
@@ -580,4 +584,4 @@ def test_a_page_of_a_listing_without_its_spool_open_is_refused(tmp_path):
     """A spool takes pages only between begin and close: nothing is written to a forgotten file."""
     spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
     with pytest.raises(ValueError, match="not open"):
-        spool.append(Page(listed_schema(OPERATION).empty_table(), None))
+        spool.append(ParsedRows(listed_schema(OPERATION).empty_table(), None))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from declared import SOURCES
 from joblake.errors import LakeError
-from joblake.listing.pages import Page
+from joblake.listing.rows import ParsedRows
 from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.sources.schema import listed_schema
 
@@ -23,9 +23,9 @@ IDENTITY = SpoolIdentity("query", NIGHT)
 HOUR = timedelta(hours=1)
 
 
-def page_of(*arns: str, token: str | None = None, odd_values: int = 0) -> Page:
+def page_of(*arns: str, token: str | None = None, odd_values: int = 0) -> ParsedRows:
     rows = [{"arn": arn, "at": NIGHT, "n": len(arn)} for arn in arns]
-    return Page(pa.Table.from_pylist(rows, SCHEMA), token, odd_values)
+    return ParsedRows(pa.Table.from_pylist(rows, SCHEMA), token, odd_values)
 
 
 PAGES = [
@@ -46,7 +46,7 @@ def again(tmp_path: Path, schema: pa.Schema = SCHEMA) -> Spool:
     return Spool(tmp_path / "spool", schema, file_mode=0o600)
 
 
-def spooled(spool: Spool, pages: Sequence[Page] = PAGES) -> Spool:
+def spooled(spool: Spool, pages: Sequence[ParsedRows] = PAGES) -> Spool:
     """A spool that was begun and holds some pages."""
     spool.begin(IDENTITY, resume_within=None)
     for page in pages:
@@ -59,7 +59,7 @@ def file_of(tmp_path: Path) -> Path:
     return path
 
 
-def table_of(pages: Sequence[Page]) -> pa.Table:
+def table_of(pages: Sequence[ParsedRows]) -> pa.Table:
     return pa.concat_tables([SCHEMA.empty_table(), *(page.rows for page in pages)])
 
 
@@ -85,7 +85,7 @@ def test_the_table_is_what_was_appended(spool):
 def test_any_pages_come_back_and_resume(tmp_path_factory, drawn):
     """Texts, nulls, empty pages and odd tokens survive the way to disk and a second run."""
     pages = [
-        Page(
+        ParsedRows(
             pa.table([arns, [NIGHT] * len(arns), [1] * len(arns)], SCHEMA),
             token,
             odd_values,
@@ -106,7 +106,11 @@ def test_any_pages_come_back_and_resume(tmp_path_factory, drawn):
 def test_slices_and_chunks_are_stored_as_their_rows(spool):
     """A page may be part of a table, or come in several chunks."""
     whole = table_of(PAGES)
-    pages = [Page(whole.slice(1, 2), "t"), Page(whole.slice(3), None), Page(whole.slice(5), None)]
+    pages = [
+        ParsedRows(whole.slice(1, 2), "t"),
+        ParsedRows(whole.slice(3), None),
+        ParsedRows(whole.slice(5), None),
+    ]
     assert spooled(spool, pages).reader().read_all().equals(whole.slice(1))
 
 
@@ -116,7 +120,7 @@ def test_every_listed_schema_can_be_spooled(tmp_path, table):
     schema = listed_schema(SOURCES[table].operation)
     spool = again(tmp_path, schema)
     empty_row = pa.Table.from_arrays([pa.nulls(1, field.type) for field in schema], schema=schema)
-    spooled(spool, [Page(empty_row, None)])
+    spooled(spool, [ParsedRows(empty_row, None)])
     assert spool.reader().read_all().equals(empty_row)
 
 
@@ -156,7 +160,8 @@ def test_a_torn_tail_is_dropped_wherever_it_tears(tmp_path):
     """Cut at any byte, the spool holds whole pages from the first on: no twin, hole or error."""
     schema = pa.schema([SCHEMA.field("arn")])
     pages = [
-        Page(page.rows.select(["arn"]), page.next_token, page.odd_values) for page in PAGES[1:]
+        ParsedRows(page.rows.select(["arn"]), page.next_token, page.odd_values)
+        for page in PAGES[1:]
     ]
     everything = pa.concat_tables([page.rows for page in pages])
     spool = spooled(again(tmp_path, schema), [])

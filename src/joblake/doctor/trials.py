@@ -6,7 +6,7 @@ from typing import Any
 from joblake.aws.connections import Connections
 from joblake.aws.refusals import describe
 from joblake.export.planning import PlannedScope, query_of
-from joblake.listing.pager import Pager, Query
+from joblake.listing.pager import Query, open_pager
 from joblake.listing.start import BEGINNING
 from joblake.settings.settings import Settings
 from joblake.sources.catalogue import shipped_catalogue
@@ -62,7 +62,8 @@ def try_listing(settings: Settings, connections: Connections, planned: PlannedSc
 def _first_page(
     connections: Connections, planned: PlannedScope, operation: Operation, query: Query
 ) -> list[dict[str, Any]]:
-    client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
-    pager = Pager(client, operation, query)
+    pager = open_pager(
+        connections, planned.scope.region_name, planned.credentials, operation, query
+    )
     first = next(pager.pages(None))
-    return [row for page in pager.read([first]) for row in page.rows.to_pylist()]
+    return [row for parsed in pager.parse([first]) for row in parsed.rows.to_pylist()]

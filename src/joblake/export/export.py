@@ -30,8 +30,9 @@ from joblake.export.planning import (
 )
 from joblake.lake.ledger import ScopePast, commit_listing, scope_past
 from joblake.lake.local import Lake, Scope
-from joblake.listing.pager import Listing, Pager, Query, run_listing
-from joblake.listing.spool import Spool
+from joblake.listing.listing import Listing, run_listing
+from joblake.listing.pager import Pager, Query, open_pager
+from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.listing.start import BEGINNING
 from joblake.settings.settings import lake_of
 from joblake.sources.catalogue import shipped_catalogue
@@ -200,9 +201,10 @@ class _ScopeExport:
         connections = _shared_of(self._run).connections
         region_name, credentials = self._scope.region_name, self._planned.credentials
         try:
-            client = connections.client(operation.client, region_name, credentials)
-            pager = Pager(
-                client,
+            pager = open_pager(
+                connections,
+                region_name,
+                credentials,
                 operation,
                 self._scoped_query(),
                 store_sensitive=settings.store_sensitive,
@@ -210,8 +212,7 @@ class _ScopeExport:
             listing = run_listing(
                 pager,
                 self._spool,
-                started_at=started_at,
-                known_until=past.last_observed_at,
+                SpoolIdentity(pager.digest, started_at, past.last_observed_at),
                 resume_within=timedelta(minutes=settings.resume_minutes),
                 on_page=lambda rows: self._on_page(self._scope, rows),
             )

@@ -25,7 +25,7 @@ from joblake.export import difference
 from joblake.export.difference import Listed
 from joblake.lake.ledger import scope_past, until_won
 from joblake.lake.local import Lake, Scope, month_of
-from joblake.listing.pages import flatten_extras
+from joblake.listing.rows import flatten_extras
 from joblake.quoting import literal
 from joblake.sources.schema import observation_schema
 

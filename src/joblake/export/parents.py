@@ -10,7 +10,7 @@ from joblake.aws.connections import Connections
 from joblake.aws.refusals import describe
 from joblake.errors import UsageError
 from joblake.export.planning import PlannedScope, require_parent
-from joblake.listing.pager import Pager, Query
+from joblake.listing.pager import Query, open_pager
 from joblake.sources.catalogue import Source
 from joblake.sources.schema import column_of
 
@@ -53,10 +53,10 @@ def discover(
 def _listed(
     connections: Connections, planned: PlannedScope, parent: Source, member: str
 ) -> Iterator[str]:
-    operation = parent.operation
-    client = connections.client(operation.client, planned.scope.region_name, planned.credentials)
-    pager = Pager(client, operation, Query(parent.request, operation.page_maximum))
-    for unread in pager.pages(None):
-        for page in pager.read([unread]):
-            column = page.rows.column(column_of(parent, member))
-            yield from (str(name) for name in column.to_pylist())
+    query = Query(parent.request, parent.operation.page_maximum)
+    pager = open_pager(
+        connections, planned.scope.region_name, planned.credentials, parent.operation, query
+    )
+    for page in pager.pages(None):
+        for parsed in pager.parse([page]):
+            yield from map(str, parsed.rows.column(column_of(parent, member)).to_pylist())

@@ -1,6 +1,6 @@
-"""The fast door for a page's items: pyarrow parses them against the service model's schema.
+"""The fast parser of items: pyarrow parses them all at once, by the service model's schema.
 
-It gives up, for the tolerant door, on whatever it refuses or finds beyond the schema. Pure
+It leaves to the tolerant parser whatever pyarrow refuses or finds beyond the schema. Pure
 functions: JSON in, an Arrow table out.
 """
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from joblake import arrow
-from joblake.listing.tolerant import canonical_json
+from joblake.listing.json_text import canonical_json
 from joblake.sources.schema import EPOCH, MICROSECOND, Column, item_columns, listed_schema
 from joblake.sources.service_model import Member, Operation
 
@@ -29,18 +29,18 @@ _CALENDAR = range(
 _ITEM = "item"
 _OPENING, _CLOSING = b'{"item":', b"}\n"
 _ZERO = arrow.numbers(np.zeros(1, np.int32))
-# What json.dumps writes as it is, when it need not be ASCII.
+# JSON writes these characters as they are, without escapes.
 _PLAIN = bytes(byte for byte in range(32, 256) if byte not in b'"\\')
 
 
 def parse_rows(items: Sequence[msgspec.Raw], operation: Operation) -> pa.Table | None:
-    """The items as rows in the columns of `schema.listed_schema`; None where it gives up.
+    """Parse items into the columns of `schema.listed_schema`; None where pyarrow cannot.
 
-    Each item must be known to be a JSON value.
+    Each item must be a JSON value; a null gives no row.
     """
     if not items:
         return arrow.no_rows(listed_schema(operation))
-    # One row for each item; within an object, because a bare null crashes the parser.
+    # Each item stands in an object of its own, because a bare null crashes pyarrow.
     padded = (_CLOSING + _OPENING).join([b"", *items, b""])
     lines = pa.py_buffer(padded)[len(_CLOSING) : -len(_OPENING)]
     tables = (_parse_with(_wire_schema(operation, unit), lines) for unit in _WIRE_UNITS)
@@ -64,13 +64,13 @@ def _parse_with(schema: pa.Schema, lines: pa.Buffer) -> pa.Table | None:
             pa.BufferReader(lines),
             parse_options=pyarrow.json.ParseOptions(
                 explicit_schema=schema,
-                # Whatever it may infer it parses as deep as it goes, and takes the process along.
+                # Inference has no limit of depth: deep nesting would crash the process.
                 unexpected_field_behavior="error",
                 newlines_in_values=True,
             ),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=lines.size + 1),
         )
-        # Without this, text that is no UTF-8 would reach the lake.
+        # read_json lets through text that is no UTF-8.
         table.validate(full=True)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
@@ -85,7 +85,7 @@ def _wire_schema(operation: Operation, unit: str) -> pa.Schema:
 def _wire_type(member: Member, unit: str) -> pa.DataType:
     match member.kind:
         case "structure":
-            # Members without a schema, found unexpected, send it all through the tolerant door.
+            # A page that has one of the members left out here goes to the tolerant parser.
             return pa.struct(
                 [
                     pa.field(child.name, _wire_type(child, unit))
@@ -108,14 +108,14 @@ def _wire_type(member: Member, unit: str) -> pa.DataType:
 
 
 def _has_wire_type(member: Member) -> bool:
-    """Whether a schema can describe it: no map, no document, no list that it would respell."""
+    """Whether Arrow can hold the member: no map or document, nor a list it would respell."""
     if member.kind == "list":
         return member.element is not None and _keeps_spelling(member.element)
     return member.kind not in {"map", "document"}
 
 
 def _keeps_spelling(member: Member) -> bool:
-    """Whether its JSON text is the same after a detour through Arrow; not so for instants."""
+    """Whether JSON text made from Arrow values equals the service's; instants are respelled."""
     match member.kind:
         case "structure":
             return bool(member.members) and all(map(_keeps_spelling, member.members))
@@ -134,20 +134,20 @@ def _column_array(structs: pa.StructArray, column: Column) -> pa.Array:
     if column.is_json:
         return _json_texts(array, column.member)
     if array.type != column.type:
-        # A mere cast would round instants before 1970 up, and the tolerant door rounds down.
+        # A mere cast would round instants before 1970 up, and the tolerant parser rounds down.
         return pc.floor_temporal(array, unit="microsecond").cast(column.type, safe=False)
     return array
 
 
 def _are_in_calendar(instants: list[pa.Array]) -> bool:
-    """Whether no offset has put an instant out of the years 1 to 9999, which Python can tell."""
+    """Whether all instants are within Python's years 1 to 9999, which an offset may leave."""
     microseconds = pa.chunked_array([array.view(pa.int64()) for array in instants], pa.int64())
     bounds = pc.min_max(microseconds).as_py().values()
     return all(bound is None or bound in _CALENDAR for bound in bounds)
 
 
 def _json_texts(array: pa.Array, member: Member) -> pa.Array:
-    """`canonical_json` of all values at once; null where a value is."""
+    """Write what `canonical_json` writes for each value, for all at once; nulls stay null."""
     match member.kind:
         case "structure":
             children = sorted(member.members, key=lambda child: child.name)
@@ -155,7 +155,7 @@ def _json_texts(array: pa.Array, member: Member) -> pa.Array:
                 _joined(json.dumps(child.name), ":", _json_texts(_field(array, child.name), child))
                 for child in children
             )
-            # The brace goes in with them, because a row of nulls alone would be dropped.
+            # The brace is joined with them, because joining only nulls would give null.
             opened = pc.binary_join_element_wise(
                 arrow.text("{"), *named, arrow.text(","), null_handling="skip"
             )
@@ -178,7 +178,7 @@ def _json_texts(array: pa.Array, member: Member) -> pa.Array:
 
 
 def _has_escapes(array: pa.StringArray) -> bool:
-    """Whether JSON writes one of the texts otherwise than it is."""
+    """Whether JSON writes any character of the texts as an escape."""
     _, offsets, characters = array.buffers()
     if characters is None or not len(array):
         return False
@@ -187,7 +187,7 @@ def _has_escapes(array: pa.StringArray) -> bool:
 
 
 def _field(structs: pa.StructArray, name: str) -> pa.Array:
-    # The first is faster, and knows nothing of structures that are null.
+    # `field` is faster, but ignores which structures are null.
     return pc.struct_field(structs, name) if structs.null_count else structs.field(name)
 
 

@@ -1,8 +1,8 @@
-"""The local spool: a listing's pages on disk until they are merged.
+"""The spool keeps a listing's rows on the local disk until they are merged.
 
-One Arrow stream per scope; a batch holds a page, or several, and the token of what follows it.
-Memory stays bounded whatever the size of the listing, and a listing that was interrupted goes on
-from its last whole batch: a torn tail is dropped.
+It is one Arrow stream for each scope. A batch holds the rows of one page or more, with the token
+of the page that follows. Memory stays bounded whatever the size of the listing, and an interrupted
+listing goes on after its last whole batch: a torn tail is dropped.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from joblake.errors import LakeError
-from joblake.listing.pages import Page
+from joblake.listing.rows import ParsedRows
 
 _FILE = "pages.arrows"
 _COPY = "pages.tmp"
@@ -79,7 +79,7 @@ class Spool:
         self._renamed(copy)
         return self.pages > 0
 
-    def append(self, page: Page) -> None:
+    def append(self, page: ParsedRows) -> None:
         """Add a page, or several that were read together."""
         if self._writer is None:
             raise ValueError("the spool is not open")
@@ -177,10 +177,10 @@ class Spool:
         found = SpoolIdentity(written["query"], started_at, known_until)
         return found if same_columns else None
 
-    def _whole_pages(self) -> Iterator[Page]:
+    def _whole_pages(self) -> Iterator[ParsedRows]:
         for batch, metadata in self._whole_batches():
             token = metadata.get(_NEXT_TOKEN)
-            yield Page(
+            yield ParsedRows(
                 rows=pa.Table.from_batches([batch]),
                 next_token=None if token is None else token.decode(errors="surrogatepass"),
                 odd_values=int(metadata.get(_ODD_VALUES, b"0")),
