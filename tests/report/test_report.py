@@ -417,7 +417,7 @@ def test_lineage_is_a_tree(page: Page):
     assert page.locator("#lineage summary .name").inner_text() == NOVA
     first = tree.locator("> li", has_text="tuned-1")
     assert first.locator("> ul > li > .name").all_inner_texts() == ["tuned-2"]
-    assert "used by 1 batch job" in first.locator("> .about").inner_text()
+    assert "used by 1 batch inference job" in first.locator("> .about").inner_text()
     gone = tree.locator("> li", has_text="imported")
     assert gone.locator(".badge").inner_text() == "deleted"
 

@@ -1,5 +1,5 @@
--- The custom models that were made or used last, what each was made from, and the kinds of jobs
--- that made or used it.
+-- The custom models that were made or used last, what each was made from, and how many
+-- jobs of each kind made or used it.
 with
 models as (
     select
@@ -19,13 +19,29 @@ lineage as (
     where node_kind = 'custom_model'
 ),
 
-kinds as (
-    select account_id, region_name, model_arn, list(distinct job_kind) as kinds
-    from (select *, unnest([model_arn, job_arn]) as identifier from models)
+jobs as (
+    select
+        account_id,
+        region_name,
+        model_arn,
+        job_kind as kind,
+        count(*) as job_count,
+        bool_or(identifier = models.job_arn) as is_maker
+    from (select *, unnest([model_arn, job_arn]) as identifier from models) as models
     inner join (
         select account_id, region_name, job_kind, unnest([model, job_arn]) as identifier
         from known_jobs
     ) using (account_id, region_name, identifier)
+    group by all
+),
+
+kinds as (
+    select
+        account_id,
+        region_name,
+        model_arn,
+        list({kind: kind, job_count: job_count, is_maker: is_maker} order by kind) as jobs
+    from jobs
     group by all
 )
 
@@ -44,8 +60,7 @@ select
     is_listed,
     created_at,
     left(job_name, 120) as job_name,
-    batch_job_count,
-    coalesce(kinds, []) as kinds
+    coalesce(jobs, []) as jobs
 from models
 left join lineage using (account_id, region_name, model_arn)
 left join kinds using (account_id, region_name, model_arn)

@@ -1,6 +1,12 @@
 // The section about models: what was made from what.
 
 const SIBLINGS = 12;
+const MAKERS = new Set(
+  (TABLES.models ?? [])
+    .flatMap(({ jobs }) => jobs)
+    .filter(({ is_maker }) => is_maker)
+    .map(({ kind }) => kind),
+);
 
 function lineage() {
   const title = "Model lineage";
@@ -45,7 +51,9 @@ function lineage() {
 
 // Those that jobs of the chosen kind made or used.
 function chosenModels() {
-  return chosen("models").filter(({ kinds }) => !choice.kind || kinds.includes(choice.kind));
+  return chosen("models").filter(
+    ({ jobs }) => !choice.kind || jobs.some(({ kind }) => kind === choice.kind),
+  );
 }
 
 function familyNotes(members) {
@@ -53,12 +61,17 @@ function familyNotes(members) {
   return [
     counted(members.length, "custom model"),
     depth > 1 && `${depth} generations`,
-    useNote(sum(members, "batch_job_count")),
+    useNote(members),
   ];
 }
 
-function useNote(jobs) {
-  return jobs > 0 && `used by ${counted(jobs, "batch job")}`;
+// Jobs that make models of a model stand in the tree themselves, as the models below it.
+function useNote(models) {
+  const uses = models.flatMap(({ jobs }) => jobs).filter(({ kind }) => !MAKERS.has(kind));
+  const kinds = [...groups(uses, ({ kind }) => kind)].map(([kind, members]) =>
+    counted(sum(members, "job_count"), `${lower(kind)} job`),
+  );
+  return kinds.length > 0 && `used by ${kinds.join(" and ")}`;
 }
 
 function branches(tag, models, children) {
@@ -81,7 +94,7 @@ function branch(model, children) {
       model.customization_type && lower(model.customization_type),
       model.created_at && shortDay(model.created_at),
       model.job_name && `by job ${model.job_name}`,
-      useNote(model.batch_job_count),
+      useNote([model]),
       placeOf(model),
     ),
     below && branches("ul", below, children),
