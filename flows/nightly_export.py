@@ -20,6 +20,7 @@ EMBEDDED_API_DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_SETTINGS_PATH": str(Path(__file__).with_name("logging.yml")),
 }
 if "PREFECT_API_URL" not in os.environ:
     for _name, _value in EMBEDDED_API_DEFAULTS.items():

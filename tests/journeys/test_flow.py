@@ -208,6 +208,28 @@ def test_the_process_ends_quietly(nights):
     assert "Traceback" not in nights.stderr.split("Stopping temporary server")[-1]
 
 
+TALKING = """
+import logging, sys
+sys.path.insert(0, sys.argv[1])
+import nightly_export
+from prefect.logging.configuration import setup_logging
+setup_logging()
+import sqlalchemy
+logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").error("a connection was cut")
+logging.getLogger("sqlalchemy.engine").error("a statement failed")
+logging.getLogger("prefect").info("all is well")
+"""
+
+
+def test_the_embedded_server_ends_without_tracebacks():
+    """What its pool of connections logs when it ends is not shown; all else is."""
+    command = [sys.executable, "-c", TALKING, str(FLOW.parent)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "a connection was cut" not in finished.stderr
+    assert "a statement failed" in finished.stderr
+    assert "all is well" in finished.stderr
+
+
 def _scope(*parts):
     table, region, *membership = parts
     return " ".join((table, ACCOUNT, region, *membership))
