@@ -10,6 +10,8 @@ The package does the work and knows no Prefect; this file only schedules it.
 import argparse
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,10 +36,11 @@ from prefect.futures import PrefectFuture, PrefectFutureList
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from joblake.errors import UsageError
+from joblake.errors import JoblakeError, UsageError
 from joblake.export.export import export_scope
 from joblake.export.outcomes import RunResult, ScopeResult, failed_result
-from joblake.export.planning import PlannedScope, Run, plan
+from joblake.export.planning import plan
+from joblake.export.run import OpenRun, PlannedScope, Run, open_run
 from joblake.lake.local import S3_SCHEME
 from joblake.report import write_report
 from joblake.settings.settings import Settings, lake_of, load_settings
@@ -80,9 +83,15 @@ def plan_run(config: str | None, options: dict[str, Any]) -> Run:
     retry_condition_fn=_is_worth_another_try,
     retry_jitter_factor=0.5,
 )
-def export_one(run: Run, planned: PlannedScope) -> tuple[ScopeResult, ...]:
-    """Export one planned scope; fails where an outcome is not a good one."""
-    results = export_scope(run, planned)
+def export_one(opened: Callable[[], OpenRun], planned: PlannedScope) -> tuple[ScopeResult, ...]:
+    """Export one planned scope of the run that this process has opened.
+
+    Fails where an outcome is not a good one.
+    """
+    try:
+        results = export_scope(opened(), planned)
+    except JoblakeError as error:  # another machine than the one that planned may lack what it has
+        results = (failed_result(planned.scope, str(error)),)
     if not all(result.is_good for result in results):
         raise ScopeNotExportedError(results)
     return results
@@ -115,10 +124,10 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
         retries=run.settings.scope_retries,
         retry_delay_seconds=run.settings.scope_retry_seconds,
     )
-    with _task_runner(run.settings) as runner:
+    with _task_runner(run.settings) as runner, _opened_for_tasks(run, runner) as opened:
         futures: PrefectFutureList[Any] = runner.map(
             cast("Task[..., Any]", retrying),
-            {"run": unmapped(run), "planned": list(run.scopes)},
+            {"opened": unmapped(opened), "planned": list(run.scopes)},
         )
         results = [
             result
@@ -157,6 +166,41 @@ def _task_runner(settings: Settings) -> TaskRunner[Any]:
         return DaskTaskRunner(address=settings.task_runner_address)
     cluster = {"n_workers": settings.max_workers, "threads_per_worker": 1}
     return DaskTaskRunner(cluster_kwargs={**cluster, "dashboard_address": None})
+
+
+@contextmanager
+def _opened_for_tasks(run: Run, runner: TaskRunner[Any]) -> Iterator[Callable[[], OpenRun]]:
+    """What a task calls for the run as its process has opened it.
+
+    A run is opened once in each process: by the flow where its tasks are threads, else by a plugin
+    in every worker of Dask, those that come later too.
+    """
+    if isinstance(runner, ThreadPoolTaskRunner):
+        opened = open_run(run)
+        yield lambda: opened
+        return
+    from distributed import Worker, WorkerPlugin, get_worker  # noqa: PLC0415 - comes with Dask
+
+    class Opener(WorkerPlugin):
+        def setup(self, worker: Worker) -> None:  # noqa: ARG002 - as Dask calls it
+            self.opened: OpenRun | JoblakeError
+            try:
+                self.opened = open_run(run)
+            except JoblakeError as error:  # each task tells it; here it would end the flow
+                self.opened = error
+
+    def opened_by_worker() -> OpenRun:
+        opened: OpenRun | JoblakeError = cast("Any", get_worker().plugins[run.run_id]).opened
+        if isinstance(opened, JoblakeError):
+            raise opened
+        return opened
+
+    client = cast("Any", runner).client
+    client.register_plugin(Opener(), name=run.run_id)
+    try:
+        yield opened_by_worker
+    finally:
+        client.unregister_worker_plugin(run.run_id)
 
 
 def _results_of(planned: PlannedScope, future: PrefectFuture[Any]) -> tuple[ScopeResult, ...]:

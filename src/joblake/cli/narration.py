@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from joblake.export.outcomes import RunResult, ScopeResult
-from joblake.export.planning import Run
+from joblake.export.run import Run
 from joblake.lake.local import Scope
 
 

@@ -24,15 +24,8 @@ from joblake.aws.connections import Connections
 from joblake.doctor.policy import name_of
 from joblake.doctor.trials import Trial, try_listing
 from joblake.errors import CredentialsError, JoblakeError, UsageError
-from joblake.export.planning import (
-    Clock,
-    PlannedScope,
-    checked_tables,
-    connections_of,
-    credentials_of,
-    places_of,
-    utc_now,
-)
+from joblake.export.planning import checked_tables, credentials_of, places_of
+from joblake.export.run import Clock, PlannedScope, connections_of, utc_now
 from joblake.lake.local import S3_SCHEME, Lake
 from joblake.settings.settings import Account, Settings, lake_of
 from joblake.sources.catalogue import shipped_catalogue

@@ -5,7 +5,8 @@ from typing import Any
 
 from joblake.aws.connections import Connections
 from joblake.aws.refusals import describe
-from joblake.export.planning import PlannedScope, query_of
+from joblake.export.planning import query_of
+from joblake.export.run import PlannedScope
 from joblake.listing.pager import Query, open_pager
 from joblake.listing.start import BEGINNING
 from joblake.settings.settings import Settings

@@ -7,34 +7,25 @@ its outcome and never stops another.
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import chain
-from threading import Lock
 
-from joblake.aws.connections import Connections
 from joblake.aws.refusals import describe
-from joblake.errors import JoblakeError, LakeError
+from joblake.errors import LakeError
 from joblake.export.difference import Listed
 from joblake.export.incremental import narrowing
 from joblake.export.merge import Merged, merge
 from joblake.export.outcomes import RunResult, ScopeResult, failed_result, result_of
 from joblake.export.parents import Discovery, discover
-from joblake.export.planning import (
-    Clock,
-    PlannedScope,
-    Run,
-    connections_of,
-    query_of,
-    utc_now,
-)
+from joblake.export.planning import query_of
+from joblake.export.run import Clock, OpenRun, PlannedScope, Run, open_run, utc_now
 from joblake.lake.ledger import ScopePast, commit_listing, scope_past
-from joblake.lake.local import Lake, Scope
+from joblake.lake.local import Scope
 from joblake.listing.listing import Listing, run_listing
 from joblake.listing.pager import Pager, Query, open_pager
 from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.listing.start import BEGINNING
-from joblake.settings.settings import lake_of
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import listed_schema
 
@@ -42,9 +33,6 @@ _NO_LISTING = Listing(pages=0, requests=0, odd_values=0)
 _NOTHING = Merged(0, 0, 0, 0)
 
 OnPage = Callable[[Scope, int], None]
-
-_sharing = Lock()
-_shared: dict[str, "_Shared"] = {}
 
 
 def export(
@@ -60,9 +48,10 @@ def export(
     to; both may be called from several threads. A KeyboardInterrupt does not wait for the
     scopes that run.
     """
+    opened = open_run(run, clock=clock)
 
     def one(planned: PlannedScope) -> tuple[ScopeResult, ...]:
-        results = export_scope(run, planned, clock=clock, on_page=on_page)
+        results = export_scope(opened, planned, on_page=on_page)
         on_results(results)
         return results
 
@@ -76,10 +65,9 @@ def export(
 
 
 def export_scope(
-    run: Run,
+    opened: OpenRun,
     planned: PlannedScope,
     *,
-    clock: Clock = utc_now,
     on_page: OnPage = lambda _scope, _rows: None,
 ) -> tuple[ScopeResult, ...]:
     """List one planned scope, merge it into the lake and put the listing on record.
@@ -87,16 +75,12 @@ def export_scope(
     One result, or one for each parent where these are to be listed first. Never raises for what
     can go wrong with a scope: the outcome and error of the result say it.
     """
-    try:
-        shared = _shared_of(run)
-    except JoblakeError as error:  # another machine than the one that planned may lack what it has
-        return (failed_result(planned.scope, describe(error)),)
-    place = shared.connections.place(planned.scope.region_name, planned.credentials)
+    place = opened.connections.place(planned.scope.region_name, planned.credentials)
 
     def one(scope: PlannedScope, discovery: Discovery | None = None) -> ScopeResult:
         try:
-            with shared.lake.locked(scope.scope), place.turns:
-                return _ScopeExport(run, scope, shared.lake, clock, on_page).result(discovery)
+            with opened.lake.locked(scope.scope), place.turns:
+                return _ScopeExport(opened, scope, on_page).result(discovery)
         except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
             return failed_result(scope.scope, describe(error))
 
@@ -105,7 +89,7 @@ def export_scope(
         return (one(planned),)
     parent = shipped_catalogue()[source.parent.source]
     with place.turns:
-        found = discover(shared.connections, planned, source, parent, source.parent.member)
+        found = discover(opened.connections, planned, source, parent, source.parent.member)
     results = [one(member) for member in found.members]
     if found.error is not None or not found.members:
         # Looked and found none is a complete listing of nothing: it goes on record too.
@@ -113,38 +97,22 @@ def export_scope(
     return tuple(results)
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What all scopes share that this process exports of a run: clients, those of S3 included."""
-
-    connections: Connections
-    lake: Lake
-
-
-def _shared_of(run: Run) -> _Shared:
-    with _sharing:
-        if run.run_id not in _shared:
-            _shared.clear()  # the next run reads the environment anew
-            _shared[run.run_id] = _Shared(connections_of(run.settings), lake_of(run.settings))
-        return _shared[run.run_id]
-
-
 class _ScopeExport:
     """One scope's way from listing to commit, with its lock held."""
 
-    def __init__(
-        self, run: Run, planned: PlannedScope, lake: Lake, clock: Clock, on_page: OnPage
-    ) -> None:
-        self._run = run
+    def __init__(self, opened: OpenRun, planned: PlannedScope, on_page: OnPage) -> None:
+        self._run = opened.run
+        self._connections = opened.connections
+        self._lake = opened.lake
+        self._clock = opened.clock
         self._planned = planned
         self._scope = planned.scope
         self._source = shipped_catalogue().named(planned.scope.table)
-        self._lake = lake
-        self._clock = clock
         self._on_page = on_page
-        self._query = query_of(self._source, run.settings)
+        self._query = query_of(self._source, opened.run.settings)
         schema = listed_schema(self._source.operation)
-        self._spool = Spool(lake.spool(self._scope), schema, file_mode=lake.file_mode)
+        folder = self._lake.spool(self._scope)
+        self._spool = Spool(folder, schema, file_mode=self._lake.file_mode)
 
     def result(self, discovery: Discovery | None) -> ScopeResult:
         """List and commit; of a `discovery` that found nothing to list, commit how it ended."""
@@ -198,11 +166,10 @@ class _ScopeExport:
         operation = self._source.operation
         settings = self._run.settings
         pager: Pager | None = None
-        connections = _shared_of(self._run).connections
         region_name, credentials = self._scope.region_name, self._planned.credentials
         try:
             pager = open_pager(
-                connections,
+                self._connections,
                 region_name,
                 credentials,
                 operation,
@@ -219,7 +186,9 @@ class _ScopeExport:
         except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
             requests, token = (0, None) if pager is None else (pager.requests, pager.token)
             listing = Listing(self._spool.pages, requests, self._spool.odd_values)
-            outcome = connections.outcome_of(error, operation.client, region_name, credentials)
+            outcome = self._connections.outcome_of(
+                error, operation.client, region_name, credentials
+            )
             text = describe(error, hidden=token)
             return listing, "partial" if listing.pages else outcome, text
         return listing, "filtered" if self._filters() else "complete", None

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from joblake.aws.connections import Connections
 from joblake.aws.refusals import describe
 from joblake.errors import UsageError
-from joblake.export.planning import PlannedScope, require_parent
+from joblake.export.planning import require_parent
+from joblake.export.run import PlannedScope
 from joblake.listing.pager import Query, open_pager
 from joblake.sources.catalogue import Source
 from joblake.sources.schema import column_of

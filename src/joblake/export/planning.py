@@ -4,14 +4,13 @@ Scopes are accounts x regions x tables, less what a region cannot offer. Nothing
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from joblake.aws.connections import DEFAULT, Connections, Credentials, Politeness
+from joblake.aws.connections import Connections, Credentials
 from joblake.aws.regions import HOME_REGION, known_regions
 from joblake.errors import CredentialsError, UsageError
+from joblake.export.run import Clock, PlannedScope, Run, connections_of, utc_now
 from joblake.lake.local import Scope
 from joblake.listing.pager import Query
 from joblake.listing.start import BEGINNING, decode_start
@@ -21,45 +20,6 @@ from joblake.sources.catalogue import Source, shipped_catalogue
 from joblake.sources.service_model import convert_parameter
 
 ALL_REGIONS = "all"
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The present, in UTC."""
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class PlannedScope:
-    """A scope and whose credentials reach it.
-
-    One whose source has a parent, and that names none, stands for every parent in its account and
-    region: the export lists these first.
-    """
-
-    scope: Scope
-    credentials: Credentials = DEFAULT
-
-    @property
-    def needs_discovery(self) -> bool:
-        """Whether its parents are yet to be listed."""
-        source = shipped_catalogue().named(self.scope.table)
-        return source.parent is not None and self.scope.parent is None
-
-    def of_parent(self, parent: str) -> "PlannedScope":
-        """The scope of one parent; UsageError where its name is none."""
-        return replace(self, scope=replace(self.scope, parent=parent))
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run: its identity, its instant, its settings and its scopes."""
-
-    run_id: str
-    observed_at: datetime
-    settings: Settings
-    scopes: tuple[PlannedScope, ...]
 
 
 def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
@@ -86,18 +46,6 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
     _require_one_start(settings, scopes)
     lake_of(settings).prepare()
     return Run(str(uuid.uuid4()), clock(), settings, tuple(dict.fromkeys(scopes)))
-
-
-def connections_of(settings: Settings) -> Connections:
-    """Clients as the settings want them, for one run."""
-    patterns = [*settings.region, *(r for account in settings.account for r in account.region)]
-    named = [region for region in patterns if region in known_regions()]
-    politeness = Politeness(
-        max_attempts=settings.max_attempts,
-        max_workers=settings.max_workers_per_region,
-        max_requests_per_second=settings.max_requests_per_second,
-    )
-    return Connections(politeness, fallback_region=named[0] if named else HOME_REGION)
 
 
 def credentials_of(account: Account) -> Credentials:

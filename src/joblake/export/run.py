@@ -1,0 +1,88 @@
+"""A run: what is to be exported, and what its scopes share while they are.
+
+`Run` is data, which any process may be given. `OpenRun` is what one process makes of it, once, and
+hands down to every scope that it exports.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from joblake.aws.connections import DEFAULT, Connections, Credentials, Politeness
+from joblake.aws.regions import HOME_REGION, known_regions
+from joblake.lake.local import Lake, Scope
+from joblake.settings.settings import Settings, lake_of
+from joblake.sources.catalogue import shipped_catalogue
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class PlannedScope:
+    """A scope and whose credentials reach it.
+
+    One whose source has a parent, and that names none, stands for every parent in its account and
+    region: the export lists these first.
+    """
+
+    scope: Scope
+    credentials: Credentials = DEFAULT
+
+    @property
+    def needs_discovery(self) -> bool:
+        """Whether its parents are yet to be listed."""
+        source = shipped_catalogue().named(self.scope.table)
+        return source.parent is not None and self.scope.parent is None
+
+    def of_parent(self, parent: str) -> "PlannedScope":
+        """The scope of one parent; UsageError where its name is none."""
+        return replace(self, scope=replace(self.scope, parent=parent))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its identity, its instant, its settings and its scopes."""
+
+    run_id: str
+    observed_at: datetime
+    settings: Settings
+    scopes: tuple[PlannedScope, ...]
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run with what its scopes share in this process.
+
+    The connections keep the pace of each account and region and its bound of scopes at once, so
+    that a process has one of these for each of its runs.
+    """
+
+    run: Run
+    connections: Connections
+    lake: Lake
+    clock: Clock
+
+
+def open_run(run: Run, *, clock: Clock = utc_now) -> OpenRun:
+    """Make what the scopes of a run share.
+
+    JoblakeError where this process lacks what the planning one had: AWS configuration, a lake.
+    """
+    return OpenRun(run, connections_of(run.settings), lake_of(run.settings), clock)
+
+
+def connections_of(settings: Settings) -> Connections:
+    """Clients as the settings want them, for one run."""
+    patterns = [*settings.region, *(r for account in settings.account for r in account.region)]
+    named = [region for region in patterns if region in known_regions()]
+    politeness = Politeness(
+        max_attempts=settings.max_attempts,
+        max_workers=settings.max_workers_per_region,
+        max_requests_per_second=settings.max_requests_per_second,
+    )
+    return Connections(politeness, fallback_region=named[0] if named else HOME_REGION)
