@@ -42,6 +42,7 @@ from joblake.export.outcomes import RunResult, ScopeResult, failed_result
 from joblake.export.planning import plan
 from joblake.export.run import OpenRun, PlannedScope, Run, open_run
 from joblake.lake.local import S3_SCHEME
+from joblake.outcome import ListingOutcome
 from joblake.report import write_report
 from joblake.settings.settings import Settings, lake_of, load_settings
 from joblake.warehouse.publish import publish
@@ -68,7 +69,10 @@ def _is_worth_another_try(_task: object, _run: object, state: State[Any]) -> boo
     error = state.result(raise_on_failure=False)
     if not isinstance(error, ScopeNotExportedError):
         return True
-    return any(not result.is_good and result.outcome != "denied" for result in error.results)
+    return any(
+        not result.is_good and result.outcome is not ListingOutcome.denied
+        for result in error.results
+    )
 
 
 @task(cache_policy=NO_CACHE)
@@ -86,12 +90,9 @@ def plan_run(config: str | None, options: dict[str, Any]) -> Run:
 def export_one(opened: Callable[[], OpenRun], planned: PlannedScope) -> tuple[ScopeResult, ...]:
     """Export one planned scope of the run that this process has opened.
 
-    Fails where an outcome is not a good one.
+    Fails where an outcome is not a good one, or where this process could not open the run.
     """
-    try:
-        results = export_scope(opened(), planned)
-    except JoblakeError as error:  # another machine than the one that planned may lack what it has
-        results = (failed_result(planned.scope, str(error)),)
+    results = export_scope(opened(), planned)
     if not all(result.is_good for result in results):
         raise ScopeNotExportedError(results)
     return results
@@ -132,7 +133,7 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
         results = [
             result
             for planned, future in zip(run.scopes, futures, strict=True)
-            for result in _results_of(planned, future)
+            for result in _results_of(run, planned, future)
         ]
     whole = RunResult(run.run_id, run.observed_at, tuple(results))
     create_markdown_artifact(key=SUMMARY_KEY, markdown=summary(whole), description=run.run_id)
@@ -203,7 +204,9 @@ def _opened_for_tasks(run: Run, runner: TaskRunner[Any]) -> Iterator[Callable[[]
         client.unregister_worker_plugin(run.run_id)
 
 
-def _results_of(planned: PlannedScope, future: PrefectFuture[Any]) -> tuple[ScopeResult, ...]:
+def _results_of(
+    run: Run, planned: PlannedScope, future: PrefectFuture[Any]
+) -> tuple[ScopeResult, ...]:
     outcome: object
     try:
         outcome = future.result(raise_on_failure=False)
@@ -213,8 +216,10 @@ def _results_of(planned: PlannedScope, future: PrefectFuture[Any]) -> tuple[Scop
         return outcome.results
     if isinstance(outcome, tuple):
         return outcome
+    if isinstance(outcome, JoblakeError):  # a worker may lack what the planning machine has
+        return (failed_result(run, planned.scope, str(outcome)),)
     # A worker that died or a run that was cancelled: nothing is known of the scope.
-    return (failed_result(planned.scope, f"the task ended without a result: {outcome!r}"),)
+    return (failed_result(run, planned.scope, f"the task ended without a result: {outcome!r}"),)
 
 
 def summary(result: RunResult) -> str:

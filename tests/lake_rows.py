@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from declared import SOURCES
+from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake, Scope, month_of
-from joblake.sources.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
+from joblake.sources.schema import TIMESTAMP, observation_schema
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
@@ -33,7 +34,7 @@ def write_rows(lake: Lake, tables: Mapping[str, Sequence[Row]]) -> list[Path]:
     """
     written = []
     for table, rows in tables.items():
-        schema = LISTING_SCHEMA if table == "listings" else observation_schema(SOURCES[table])
+        schema = LEDGER_SCHEMA if table == "listings" else observation_schema(SOURCES[table])
         partitions: dict[Path, list[Row]] = defaultdict(list)
         for row in rows:
             full = _completed(row, schema)

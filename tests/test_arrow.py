@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from exporting import BATCHES, batch_job
 from joblake import arrow
 from joblake.endpoint import FixedResources
-from joblake.sources.schema import LISTING_SCHEMA
+from joblake.lake.ledger import LEDGER_SCHEMA
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -44,7 +44,7 @@ def test_a_lone_surrogate_is_no_text():
 
 def test_no_rows_have_all_columns():
     """An empty table is empty in every column."""
-    assert arrow.no_rows(LISTING_SCHEMA).equals(LISTING_SCHEMA.empty_table())
+    assert arrow.no_rows(LEDGER_SCHEMA).equals(LEDGER_SCHEMA.empty_table())
 
 
 EXPORT = """

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "joblake"
 # The house from its grounds up: what stands in a row may import the rows above it, and neither
 # those below nor its neighbours.
 FLOORS = [
-    {"errors", "arrow", "bundled", "output", "quoting"},
+    {"errors", "arrow", "bundled", "outcome", "output", "quoting"},
     {"sources"},
     {"endpoint", "aws"},
     {"lake"},
@@ -136,7 +136,7 @@ def test_a_library_has_one_door(library):
 
 def test_flows_are_thin():
     """Flows plan and export; they know no client, no file and no SQL."""
-    thin = {"errors", "lake", "settings", "warehouse", "export", "report"}
+    thin = {"errors", "outcome", "lake", "settings", "warehouse", "export", "report"}
     for name, names in FLOWS.items():
         own = {name.split(".")[1] for name in names if is_under(name, "joblake")}
         assert own <= thin, name

@@ -40,4 +40,4 @@ inner join listings
         and observed.parent is not distinct from listings.parent
 where
     observed.change = 'vanished'
-    and (listings.outcome <> 'complete' or listings.error is not null)
+    and (listings.outcome <> 'complete' or listings.held > 0)

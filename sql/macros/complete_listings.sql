@@ -1,6 +1,5 @@
 -- description: The listings that saw everything in their scope, with the one before each.
---   A complete listing with an error is one whose mass vanish was held for confirmation: it
---   counts as having seen nothing. Scopes without a membership have '' in its place.
+--   One whose mass vanish was held for confirmation counts as having seen nothing. Scopes without a membership have '' in its place.
 -- grain: one row per complete listing of the table that began by the instant
 -- parameters: the table's name, the instant
 create macro complete_listings(observed_table, as_of) as table
@@ -23,5 +22,5 @@ from listings
 where
     listings.table_name = observed_table
     and listings.outcome = 'complete'
-    and listings.error is null
+    and coalesce(listings.held, 0) = 0
     and listings.started_at <= as_of::timestamptz

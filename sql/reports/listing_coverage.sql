@@ -30,10 +30,10 @@ scopes as (
         max(listings.started_at) as last_listing_at,
         arg_max_null(listings.error, listings.started_at) as last_error,
         max(listings.started_at) filter (
-            where listings.outcome = 'complete' and listings.error is null
+            where listings.outcome = 'complete' and coalesce(listings.held, 0) = 0
         ) as last_complete_at,
         arg_max(listings.listed, listings.started_at) filter (
-            where listings.outcome = 'complete' and listings.error is null
+            where listings.outcome = 'complete' and coalesce(listings.held, 0) = 0
         ) as last_complete_listed,
         count(*) as listings_count
     from listings

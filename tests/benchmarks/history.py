@@ -26,11 +26,12 @@ from resources import ACCOUNT, REGION, Item, customization_job
 from serving import render, serving
 
 from export import machine
+from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake, Scope, month_of
 from joblake.listing.pages import receive_page
 from joblake.listing.rows import parse_pages
 from joblake.sources.catalogue import shipped_catalogue
-from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+from joblake.sources.schema import observation_schema
 from joblake.sources.service_model import Operation
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
@@ -121,7 +122,7 @@ def build(lake: Lake, year: Year, nights: int, last_night_at: datetime) -> None:
     for month, tables in by_month.items():
         _write(pa.concat_tables(tables), Path(lake.partition(scope, month)))
     for month, rows_of_month in listings.items():
-        rows = pa.Table.from_pylist(rows_of_month, LISTING_SCHEMA)
+        rows = pa.Table.from_pylist(rows_of_month, LEDGER_SCHEMA)
         _write(rows, Path(lake.listing_partition(scope, month)))
 
 

@@ -18,9 +18,10 @@ from time import perf_counter, process_time
 import duckdb
 import pyarrow as pa
 
+from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import LISTINGS, OBSERVATIONS, Lake
 from joblake.sources.catalogue import shipped_catalogue
-from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+from joblake.sources.schema import observation_schema
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
 NIGHTS = 365
@@ -245,7 +246,7 @@ def build(lake: Lake, job_count: int) -> None:
                 listings = _LISTINGS.format(**names, membership=membership, members="[0, 1]")
             else:
                 listings = _LISTINGS.format(**names, membership="null", members="[0]")
-            _write(made, lake.root / "listings" / table / LISTINGS, listings, LISTING_SCHEMA, keys)
+            _write(made, lake.root / "listings" / table / LISTINGS, listings, LEDGER_SCHEMA, keys)
 
 
 def _write(

@@ -57,10 +57,11 @@ SCOPE_MEMBERS = [
     "added",
     "changed",
     "vanished",
+    "held",
     "pages",
     "requests",
-    "seconds",
     "error",
+    "seconds",
 ]
 ONE_TABLE = ("--table", "model_customization_jobs")
 SECONDS = 60
@@ -333,6 +334,7 @@ def test_json_is_one_object_with_the_documented_members(serve):
         "added": 0,
         "changed": 0,
         "vanished": 0,
+        "held": 0,
         "pages": 0,
         "requests": 1,
         "seconds": 0,

@@ -38,9 +38,10 @@ from joblake.endpoint import FixedResources, Place, error_answer
 from joblake.errors import CredentialsError, UsageError
 from joblake.export.export import export
 from joblake.export.planning import plan
+from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake, Scope
 from joblake.settings.settings import load_settings
-from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+from joblake.sources.schema import observation_schema
 from joblake.warehouse.warehouse import open_warehouse
 
 DAY = timedelta(days=1)
@@ -817,7 +818,7 @@ def test_a_listing_row_says_all_of_the_listing(jobs, lake, night):
 
     (result,) = export(run, clock=lambda: next(instants)).scopes
     (file,) = Lake(lake).scope_listing_files(SCOPE)
-    assert pq.read_schema(file).equals(LISTING_SCHEMA)
+    assert pq.read_schema(file).equals(LEDGER_SCHEMA)
     assert listing_rows(lake) == [
         {
             "run_id": run.run_id,
@@ -833,6 +834,7 @@ def test_a_listing_row_says_all_of_the_listing(jobs, lake, night):
             "added": 5,
             "changed": 0,
             "vanished": 0,
+            "held": 0,
             "pages": 3,
             "requests": 3,
             "error": None,

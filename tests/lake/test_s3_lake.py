@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,9 +32,10 @@ from faults import OnPage, Switch, error
 from joblake.errors import LakeError, RaceLostError, UnreadableFileError, UsageError
 from joblake.export.export import export
 from joblake.export.planning import plan
-from joblake.lake.ledger import commit_listing
+from joblake.lake.ledger import LedgerRow, commit_listing
 from joblake.lake.local import Scope
 from joblake.lake.s3 import KEEP_COPIES_SECONDS
+from joblake.outcome import ListingOutcome
 from joblake.settings.settings import lake_at, load_settings
 from joblake.warehouse.publish import MARTS, publish
 from joblake.warehouse.views import read_views
@@ -63,12 +65,17 @@ def rows(location, sql="from model_customization_jobs order by all"):
         return lake.query(sql).arrow().to_pylist()
 
 
-def listing_row(number, at):
-    row = dict.fromkeys(("parent", "filters", "error"))
-    row |= dict.fromkeys(("listed", "added", "changed", "vanished", "pages", "requests"), 0)
-    place = {"table_name": SCOPE.table, "account_id": ACCOUNT, "region_name": REGION}
-    times = {"started_at": at + number * MINUTE, "ended_at": at + number * MINUTE}
-    return {**row, **place, **times, "run_id": f"run-{number}", "outcome": "complete"}
+def listing_row(number, at, table="model_customization_jobs"):
+    return LedgerRow(
+        run_id=f"run-{number}",
+        table_name=table,
+        account_id=ACCOUNT,
+        region_name=REGION,
+        parent=None,
+        started_at=at + number * MINUTE,
+        ended_at=at + number * MINUTE,
+        outcome=ListingOutcome.complete,
+    )
 
 
 def test_every_view_answers_alike(aws, s3, tmp_path, night):
@@ -119,7 +126,7 @@ def test_writers_on_several_machines_lose_no_row(s3, tmp_path, night):
     def write(number):
         lake = lake_at(s3, work_folder=str(tmp_path / f"machine-{number % 4}"))
         with lake.locked(SCOPE):
-            commit_listing(lake, SCOPE, listing_row(number, night))
+            commit_listing(lake, listing_row(number, night))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(24)))
@@ -195,7 +202,7 @@ def test_an_answer_that_was_lost_is_no_lost_race(s3, night):
         return 0 if len(repeated) == 1 else None
 
     lake.client.meta.events.register("needs-retry.s3.PutObject", repeat_once)
-    commit_listing(lake, SCOPE, listing_row(1, night))
+    commit_listing(lake, listing_row(1, night))
     assert len(repeated) == 2
     (row,) = rows(s3, "from observations.listings")
     assert row["run_id"] == "run-1"
@@ -403,8 +410,8 @@ def test_threads_share_one_lake(s3, night):
         barrier.wait()
         for number in range(3):
             with lake.locked(scope):
-                row = listing_row(number, night) | {"account_id": scope.account_id}
-                commit_listing(lake, scope, row | {"table_name": scope.table})
+                row = listing_row(number, night, scope.table)
+                commit_listing(lake, replace(row, account_id=scope.account_id))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, scopes))
@@ -452,7 +459,7 @@ def test_an_upload_without_any_answer_is_no_failure(s3, night):
         raise ReadTimeoutError(endpoint_url="as arranged")
 
     lake.client.meta.events.register("after-call.s3.PutObject", lose)
-    commit_listing(lake, SCOPE, listing_row(1, night))
+    commit_listing(lake, listing_row(1, night))
     assert len(rows(s3, "from observations.listings")) == 1
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from declared import SOURCES
 from joblake.sources.schema import (
-    LISTING_SCHEMA,
     column_of,
     is_sensitive,
     item_columns,
@@ -241,22 +240,6 @@ def test_observations_begin_with_who_saw_what_when(table):
     types = [str(schema.field(name).type) for name in OBSERVATION_HEAD]
     assert types == [TEXT, INSTANT, TEXT, TEXT, TEXT, TEXT]
     assert schema.field("extra").type == pa.string()
-
-
-def test_a_listing_row_is_as_documented():
-    """The columns of the listings, in order."""
-    texts = dict.fromkeys(["run_id", "table_name", "account_id", "region_name", "parent"], TEXT)
-    counts = dict.fromkeys(["listed", "added", "changed", "vanished", "pages", "requests"], COUNT)
-    expected = {
-        **texts,
-        "started_at": INSTANT,
-        "ended_at": INSTANT,
-        "outcome": TEXT,
-        "filters": TEXT,
-        **counts,
-        "error": TEXT,
-    }
-    assert [(f.name, str(f.type)) for f in LISTING_SCHEMA] == list(expected.items())
 
 
 def test_the_column_of_a_member_is_found_by_its_wire_name():

@@ -10,8 +10,9 @@ import pytest
 
 from declared import SOURCES
 from joblake.errors import UnreadableFileError, UsageError
+from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
-from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+from joblake.sources.schema import observation_schema
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
 from lake_rows import instant, write_file, write_rows
 
@@ -54,7 +55,7 @@ def test_lake_that_does_not_exist(tmp_path: Path):
             answer = warehouse.query(f"from observations.{source.table}")
             assert answer.schema == observation_schema(source)
             assert answer.num_rows == 0
-        assert warehouse.query("from observations.listings").schema == LISTING_SCHEMA
+        assert warehouse.query("from observations.listings").schema == LEDGER_SCHEMA
     assert not lake.root.exists()
 
 

@@ -26,6 +26,7 @@ from joblake.aws.refusals import REGION_REFUSED_CODES, describe, error_words, ou
 from joblake.aws.regions import HOME_REGION, home_of, service_regions
 from joblake.aws.sessions import core_session
 from joblake.errors import CredentialsError, UsageError
+from joblake.outcome import ListingOutcome
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
@@ -180,8 +181,8 @@ class Connections:
 
     def outcome_of(
         self, error: Exception, service: str, region_name: str, credentials: Credentials
-    ) -> str:
-        """What becomes of a scope whose listing failed before its first page."""
+    ) -> ListingOutcome:
+        """The outcome of a listing that failed before its first page."""
         return outcome_of(
             error,
             is_offered=lambda: region_name in service_regions(service),

@@ -7,6 +7,7 @@ import botocore.exceptions as boto_errors
 from botocore.parsers import ResponseParserError
 
 from joblake.errors import CredentialsError, JoblakeError
+from joblake.outcome import ListingOutcome
 
 _DENIED_CODES = frozenset(
     {
@@ -54,8 +55,8 @@ _SECRETS = (
 
 def outcome_of(
     error: Exception, *, is_offered: Callable[[], bool], are_accepted: Callable[[], bool]
-) -> str:
-    """The outcome of a scope that failed before its first page: denied, unsupported or failed.
+) -> ListingOutcome:
+    """The outcome of a listing that failed before its first page.
 
     `is_offered` asks whether the service is known in the region, and `are_accepted` whether the
     credentials are still good: regions that are not opted in refuse good ones with the words that
@@ -64,16 +65,16 @@ def outcome_of(
     if isinstance(error, boto_errors.ClientError):
         code, message = error_words(error)
         if code in REGION_REFUSED_CODES:
-            return "unsupported" if are_accepted() else "denied"
+            return ListingOutcome.unsupported if are_accepted() else ListingOutcome.denied
         if code in _DENIED_CODES:
-            return "denied"
+            return ListingOutcome.denied
         unknown = "UnknownOperation" in code or message.startswith("Unknown operation")
-        return "unsupported" if unknown else "failed"
+        return ListingOutcome.unsupported if unknown else ListingOutcome.failed
     if isinstance(error, (*_WITHOUT_CREDENTIALS, CredentialsError)):
-        return "denied"
+        return ListingOutcome.denied
     if isinstance(error, _UNREACHABLE) and not is_offered():
-        return "unsupported"
-    return "failed"
+        return ListingOutcome.unsupported
+    return ListingOutcome.failed
 
 
 def error_words(error: boto_errors.ClientError) -> tuple[str, str]:

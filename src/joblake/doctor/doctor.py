@@ -26,10 +26,12 @@ from joblake.doctor.trials import Trial, try_listing
 from joblake.errors import CredentialsError, JoblakeError, UsageError
 from joblake.export.planning import checked_tables, credentials_of, places_of
 from joblake.export.run import Clock, PlannedScope, connections_of, utc_now
+from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import S3_SCHEME, Lake
+from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Account, Settings, lake_of
 from joblake.sources.catalogue import shipped_catalogue
-from joblake.sources.schema import LISTING_SCHEMA, observation_schema
+from joblake.sources.schema import observation_schema
 
 _PACKAGES = ("joblake", "boto3", "botocore", "duckdb", "pyarrow", "prefect")
 _CLOCK_SECONDS = 240
@@ -189,13 +191,13 @@ def _permission(trials: list[Trial]) -> Finding:
     subject = f"{scope.table} {scope.account_id}"
     detail = f"{first.outcome} in {regions}: {first.detail}"
     match first.outcome:
-        case "denied":
+        case ListingOutcome.denied:
             identity = name_of(first.planned.credentials)
             step = f"allow {first.action}: {_policy_command(identity)}"
             return Finding(subject, detail, step)
-        case "failed":
+        case ListingOutcome.failed:
             return Finding(subject, detail, "try again; if it stays so, the words above say why")
-        case "unsupported":
+        case ListingOutcome.unsupported:
             return Finding(subject, f"{detail}; an export passes over it")
         case _:
             return Finding(subject, f"listed in {regions}: {first.detail}")
@@ -226,7 +228,7 @@ def _lake(settings: Settings) -> Iterator[Finding]:
 def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:
     schemas = {source.table: observation_schema(source) for source in shipped_catalogue().values()}
     groups = [(lake.table_files(table), schema) for table, schema in schemas.items()]
-    groups.append((lake.listing_files(), LISTING_SCHEMA))
+    groups.append((lake.listing_files(), LEDGER_SCHEMA))
     count = sum(len(files) for files, _ in groups)
     refused = [bad for files, schema in groups for bad in lake.unreadable_files(files, schema)]
     free = shutil.disk_usage(lake.work).free

@@ -9,6 +9,7 @@ from joblake.export.planning import query_of
 from joblake.export.run import PlannedScope
 from joblake.listing.pager import Query, open_pager
 from joblake.listing.start import BEGINNING
+from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Settings
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import column_of
@@ -21,7 +22,7 @@ class Trial:
 
     planned: PlannedScope
     action: str
-    outcome: str
+    outcome: ListingOutcome
     detail: str
 
     @property
@@ -43,7 +44,12 @@ def try_listing(settings: Settings, connections: Connections, planned: PlannedSc
             operation = parent.operation
             found = _first_page(connections, planned, operation, Query(parent.request, 1))
             if not found:
-                return Trial(planned, operation.action, "complete", f"none of the {parent.table}")
+                return Trial(
+                    planned,
+                    operation.action,
+                    ListingOutcome.complete,
+                    f"none of the {parent.table}",
+                )
             member = column_of(parent, source.parent.member)
             planned = planned.of_parent(str(found[0][member]))
             operation = source.operation
@@ -57,7 +63,7 @@ def try_listing(settings: Settings, connections: Connections, planned: PlannedSc
             error, operation.client, planned.scope.region_name, planned.credentials
         )
         return Trial(planned, operation.action, outcome, describe(error))
-    return Trial(planned, operation.action, "complete", detail)
+    return Trial(planned, operation.action, ListingOutcome.complete, detail)
 
 
 def _first_page(

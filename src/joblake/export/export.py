@@ -7,7 +7,7 @@ its outcome and never stops another.
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -16,7 +16,7 @@ from joblake.errors import LakeError
 from joblake.export.difference import Listed
 from joblake.export.incremental import narrowing
 from joblake.export.merge import Merged, merge
-from joblake.export.outcomes import RunResult, ScopeResult, failed_result, result_of
+from joblake.export.outcomes import RunResult, ScopeResult, failed_result
 from joblake.export.parents import Discovery, discover
 from joblake.export.planning import query_of
 from joblake.export.run import Clock, OpenRun, PlannedScope, Run, open_run, utc_now
@@ -26,6 +26,7 @@ from joblake.listing.listing import Listing, run_listing
 from joblake.listing.pager import Pager, Query, open_pager
 from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.listing.start import BEGINNING
+from joblake.outcome import ListingOutcome
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import listed_schema
 
@@ -82,7 +83,7 @@ def export_scope(
             with opened.lake.locked(scope.scope), place.turns:
                 return _ScopeExport(opened, scope, on_page).result(discovery)
         except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-            return failed_result(scope.scope, describe(error))
+            return failed_result(opened.run, scope.scope, describe(error))
 
     source = shipped_catalogue().named(planned.scope.table)
     if source.parent is None or planned.scope.parent is not None:
@@ -124,19 +125,21 @@ class _ScopeExport:
             # Before the first request: what cannot be merged need not be listed.
             past = scope_past(self._lake, self._scope, self._lake.scope_files(self._scope))
         except LakeError as refusal:
-            return self._committed(started_at, _NO_LISTING, _NOTHING, "failed", describe(refusal))
+            return self._committed(
+                started_at, _NO_LISTING, _NOTHING, ListingOutcome.failed, describe(refusal)
+            )
         self._query = self._narrowed()
         listing, outcome, error = self._list(started_at, past)
         try:
-            merged = self._merge(is_whole=outcome == "complete")
+            merged = self._merge(is_whole=outcome is ListingOutcome.complete)
         except Exception as refusal:  # noqa: BLE001 - the edge, as above
-            merged, outcome, error = _NOTHING, "failed", describe(refusal)
+            merged, outcome, error = _NOTHING, ListingOutcome.failed, describe(refusal)
         if merged.held:
             error = (
                 f"{merged.held} resources are missing at once; they are held until the next "
                 "complete listing confirms it"
             )
-        if outcome in {"complete", "filtered"}:
+        if outcome.has_all_pages:
             # Before the listing is on record: a listing that stands there must not be taken up
             # again, least of all to confirm its own mass vanish.
             self._spool.discard()
@@ -161,7 +164,9 @@ class _ScopeExport:
         )
         return merge(self._lake, listed)
 
-    def _list(self, started_at: datetime, past: ScopePast) -> tuple[Listing, str, str | None]:
+    def _list(
+        self, started_at: datetime, past: ScopePast
+    ) -> tuple[Listing, ListingOutcome, str | None]:
         """The listing, its outcome and error; the pages are in the spool."""
         operation = self._source.operation
         settings = self._run.settings
@@ -190,8 +195,9 @@ class _ScopeExport:
                 error, operation.client, region_name, credentials
             )
             text = describe(error, hidden=token)
-            return listing, "partial" if listing.pages else outcome, text
-        return listing, "filtered" if self._filters() else "complete", None
+            return listing, ListingOutcome.partial if listing.pages else outcome, text
+        outcome = ListingOutcome.filtered if self._filters() else ListingOutcome.complete
+        return listing, outcome, None
 
     def _narrowed(self) -> Query:
         """The query, of an incremental listing only for what is new or may have changed.
@@ -229,17 +235,27 @@ class _ScopeExport:
         started_at: datetime,
         listing: Listing,
         merged: Merged,
-        outcome: str,
+        outcome: ListingOutcome,
         error: str | None,
     ) -> ScopeResult:
         ended_at = self._clock()
-        result = result_of(
-            self._scope,
+        filters = self._filters()
+        result = ScopeResult(
+            run_id=self._run.run_id,
+            table_name=self._scope.table,
+            account_id=self._scope.account_id,
+            region_name=self._scope.region_name,
+            parent=self._scope.parent,
+            # Of a resumed listing, when its first page was asked for.
+            started_at=min(started_at, self._spool.started_at or started_at),
+            ended_at=ended_at,
             outcome=outcome,
+            filters=json.dumps(filters, ensure_ascii=False) if filters else None,
             listed=merged.listed,
             added=merged.added,
             changed=merged.changed,
             vanished=merged.vanished,
+            held=merged.held,
             pages=listing.pages,
             requests=listing.requests,
             seconds=round((ended_at - started_at).total_seconds(), 3),
@@ -247,18 +263,8 @@ class _ScopeExport:
             next_token=listing.resume_token,
             odd_values=listing.odd_values,
         )
-        row = asdict(result)
-        del row["seconds"], row["next_token"], row["odd_values"]
-        filters = self._filters()
-        row |= {
-            "run_id": self._run.run_id,
-            # Of a resumed listing, when its first page was asked for.
-            "started_at": min(started_at, self._spool.started_at or started_at),
-            "ended_at": ended_at,
-            "filters": json.dumps(filters, ensure_ascii=False) if filters else None,
-        }
         try:
-            commit_listing(self._lake, self._scope, row)
+            commit_listing(self._lake, result)
         except Exception as refusal:  # noqa: BLE001 - the edge: what is in the lake is told all the same
-            return replace(result, outcome="failed", error=describe(refusal))
+            return replace(result, outcome=ListingOutcome.failed, error=describe(refusal))
         return result

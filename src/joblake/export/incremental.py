@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from joblake.lake.local import Lake, Scope
+from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Settings
 from joblake.sources.catalogue import Source
 from joblake.sources.schema import column_of
@@ -41,8 +42,8 @@ def narrowing(
         return {}
     try:
         listings = _listings(lake.scope_listing_files(scope))
-        complete = [row for row in listings if row["outcome"] == "complete"]
-        if not complete or complete[-1]["error"] is not None:
+        complete = [row for row in listings if row["outcome"] == ListingOutcome.complete]
+        if not complete or complete[-1]["held"]:
             return {}
         due_at = complete[-1]["started_at"] + timedelta(days=settings.full_listing_days)
         if now >= due_at - _TOLERANCE:
@@ -58,7 +59,7 @@ def narrowing(
 
 def _listings(files: Iterable[Path]) -> list[dict[str, Any]]:
     """A scope's listings on record, in order of time."""
-    columns = ["started_at", "outcome", "error", "filters"]
+    columns = ["started_at", "outcome", "held", "filters"]
     rows = [row for file in files for row in pq.ParquetFile(file).read(columns).to_pylist()]
     return sorted(rows, key=lambda row: row["started_at"])
 
@@ -70,9 +71,9 @@ def _seen_until(listings: Iterable[Mapping[str, Any]], parameter: str) -> dateti
     """
     seen_until: datetime | None = None
     for row in listings:
-        if row["outcome"] == "complete":
+        if row["outcome"] == ListingOutcome.complete:
             seen_until = row["started_at"]
-        elif row["outcome"] == "filtered" and seen_until is not None:
+        elif row["outcome"] == ListingOutcome.filtered and seen_until is not None:
             filters = json.loads(row["filters"] or "{}")
             if set(filters) == {parameter}:
                 is_joined = datetime.fromisoformat(filters[parameter]) <= seen_until

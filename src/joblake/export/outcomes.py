@@ -4,44 +4,37 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from joblake.export.run import Run
+from joblake.lake.ledger import LedgerRow
 from joblake.lake.local import Scope
+from joblake.outcome import ListingOutcome
 
-GOOD_OUTCOMES = frozenset({"complete", "filtered", "unsupported"})
+_LEFT_OUT = ("run_id", "started_at", "ended_at", "filters")
 
 
-@dataclass(frozen=True)
-class ScopeResult:
-    """What became of one scope, in the words of `--json`.
+@dataclass(frozen=True, kw_only=True)
+class ScopeResult(LedgerRow):
+    """What became of one scope: its ledger row, and what only this run's user needs.
 
-    `listed` to `vanished` count resources, `seconds` is wall time. `next_token` is what
-    --starting-token takes to go on where --max-items cut the listing. `odd_values` counts what
-    fitted no column and is kept as JSON text in `extra`.
+    `seconds` is wall time. `next_token` is what --starting-token takes to go on where --max-items
+    cut the listing. `odd_values` counts the values that fitted no column and are kept as JSON text
+    in `extra`.
     """
 
-    table_name: str
-    account_id: str
-    region_name: str
-    parent: str | None
-    outcome: str
-    listed: int = 0
-    added: int = 0
-    changed: int = 0
-    vanished: int = 0
-    pages: int = 0
-    requests: int = 0
     seconds: float = 0.0
-    error: str | None = None
     next_token: str | None = None
     odd_values: int = 0
 
     @property
     def is_good(self) -> bool:
         """Whether the scope counts as done for the exit code."""
-        return self.outcome in GOOD_OUTCOMES
+        return self.outcome.is_good
 
     def as_json(self) -> dict[str, Any]:
         """The documented members; `next_token` and `odd_values` only where there are any."""
         members = asdict(self)
+        for name in _LEFT_OUT:
+            del members[name]
         for name in ("next_token", "odd_values"):
             if not members[name]:
                 del members[name]
@@ -70,17 +63,16 @@ class RunResult:
         }
 
 
-def result_of(scope: Scope, **figures: Any) -> ScopeResult:
-    """The result of a scope with the other members of `ScopeResult`."""
+def failed_result(run: Run, scope: Scope, error: str) -> ScopeResult:
+    """The result of a scope that failed before anything else was known of it."""
     return ScopeResult(
+        run_id=run.run_id,
         table_name=scope.table,
         account_id=scope.account_id,
         region_name=scope.region_name,
         parent=scope.parent,
-        **figures,
+        started_at=run.observed_at,
+        ended_at=run.observed_at,
+        outcome=ListingOutcome.failed,
+        error=error,
     )
-
-
-def failed_result(scope: Scope, error: str) -> ScopeResult:
-    """The result of a scope of which nothing else is known than why it failed."""
-    return result_of(scope, outcome="failed", error=error)

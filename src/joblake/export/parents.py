@@ -12,6 +12,7 @@ from joblake.errors import UsageError
 from joblake.export.planning import require_parent
 from joblake.export.run import PlannedScope
 from joblake.listing.pager import Query, open_pager
+from joblake.outcome import ListingOutcome
 from joblake.sources.catalogue import Source
 from joblake.sources.schema import column_of
 
@@ -21,7 +22,7 @@ class Discovery:
     """The scopes of the parents that were found, and how the looking for them ended."""
 
     members: tuple[PlannedScope, ...]
-    outcome: str = "complete"
+    outcome: ListingOutcome = ListingOutcome.complete
     error: str | None = None
 
 
@@ -47,7 +48,9 @@ def discover(
         return Discovery(tuple(members), outcome, describe(error))
     if refusals:
         more = f" (and {len(refusals) - 1} more)" if refusals[1:] else ""
-        return Discovery(tuple(members), "failed", f"{parent.table}: {refusals[0]}{more}")
+        return Discovery(
+            tuple(members), ListingOutcome.failed, f"{parent.table}: {refusals[0]}{more}"
+        )
     return Discovery(tuple(members))
 
 

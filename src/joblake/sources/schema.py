@@ -116,25 +116,3 @@ def observation_schema(source: Source) -> pa.Schema:
         pa.field("parent", pa.string()),
     ]
     return pa.schema([*head, *listed_schema(source.operation)])
-
-
-LISTING_SCHEMA = pa.schema(
-    [
-        pa.field("run_id", pa.string()),
-        pa.field("table_name", pa.string()),
-        pa.field("account_id", pa.string()),
-        pa.field("region_name", pa.string()),
-        pa.field("parent", pa.string()),
-        pa.field("started_at", TIMESTAMP),
-        pa.field("ended_at", TIMESTAMP),
-        pa.field("outcome", pa.string()),
-        pa.field("filters", pa.string()),
-        pa.field("listed", pa.int64()),
-        pa.field("added", pa.int64()),
-        pa.field("changed", pa.int64()),
-        pa.field("vanished", pa.int64()),
-        pa.field("pages", pa.int64()),
-        pa.field("requests", pa.int64()),
-        pa.field("error", pa.string()),
-    ]
-)

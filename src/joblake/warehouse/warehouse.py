@@ -23,10 +23,11 @@ import duckdb
 import pyarrow as pa
 
 from joblake.errors import RaceLostError, UsageError
+from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
 from joblake.quoting import identifier, pattern, patterns
 from joblake.sources.catalogue import shipped_catalogue
-from joblake.sources.schema import LISTING_SCHEMA, TIMESTAMP, observation_schema
+from joblake.sources.schema import TIMESTAMP, observation_schema
 from joblake.warehouse.answer import Answer
 from joblake.warehouse.fence import close_fence, read_only
 from joblake.warehouse.views import VIEW_SCHEMAS, View, read_macros, read_views
@@ -201,7 +202,7 @@ def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
     }
     tables["listings"] = listings
     schemas = {source.table: observation_schema(source) for source in shipped_catalogue().values()}
-    schemas["listings"] = LISTING_SCHEMA
+    schemas["listings"] = LEDGER_SCHEMA
     skipped = []
     columns: dict[str, dict[Path, list[str]]] = {}
     for table, files in tables.items():
@@ -241,9 +242,7 @@ def _create_observations(
     connection.execute(f"create schema if not exists {_OBSERVATIONS}")
     for table, files in tables.items():
         schema = (
-            LISTING_SCHEMA
-            if table == "listings"
-            else observation_schema(shipped_catalogue()[table])
+            LEDGER_SCHEMA if table == "listings" else observation_schema(shipped_catalogue()[table])
         )
         select = _observations_sql(schema, files)
         name = f"{_OBSERVATIONS}.{table}"
