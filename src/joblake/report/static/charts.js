@@ -16,7 +16,7 @@ const colour = (name) => `var(--${name.replaceAll("_", "-")})`;
 const SERIES = ["first", "second", "third", "fourth"].map(colour);
 const seriesColour = (place) => SERIES[place % SERIES.length];
 
-// `ticks` are [height, words]; `columns` are the columns' labels, null where one has none.
+// `ticks` are [height, words]; `columns` are the columns' labels, false where one has none.
 function plot(label, height, ticks, columns, marks) {
   const grid = ticks.map(([y, told]) => [
     svg("line.grid", { x2: "100%", y1: y, y2: y }),
@@ -24,7 +24,7 @@ function plot(label, height, ticks, columns, marks) {
   ]);
   const names = columns.map((column, place) => {
     const x = across(place + 0.5, columns.length);
-    return column && svg("text.label", { x, y: height + 17, class: column.kind }, column.told);
+    return column && svg(column.tag, { x, y: height + 17 }, column.told);
   });
   const axes = svg("g", { "aria-hidden": "true" }, grid, names);
   const size = { height: columns.length ? height + 24 : height };
@@ -38,9 +38,8 @@ const across = (columns, of) => `${((100 * columns) / of).toFixed(2)}%`;
 function labelled(columns, every, told) {
   return columns.map((column, place) => {
     const steps = (columns.length - 1 - place) / every;
-    return Number.isInteger(steps)
-      ? { told: told(column), kind: steps % 2 ? "label spare" : "label" }
-      : null;
+    const tag = steps % 2 ? "text.label.spare" : "text.label";
+    return Number.isInteger(steps) && { tag, told: told(column) };
   });
 }
 
@@ -92,14 +91,15 @@ const ROUND_COUNTS = Array.from({ length: 12 }, (_, power) =>
 ).flat();
 
 // An axis from 0 to the first round step beyond the highest value.
-function even(height, highest, steps, told) {
+function evenAxis(height, highest, steps, told) {
   const step = steps.find((each) => highest / each <= 4.5) ?? highest / 4;
-  const values = Array.from({ length: Math.ceil(highest / step) + 1 }, (_, place) => place * step);
+  const last = Math.max(1, Math.ceil(highest / step));
+  const values = Array.from({ length: last + 1 }, (_, place) => place * step);
   const y = (value) => height * (1 - value / values.at(-1));
   return { y, ticks: values.map((value) => [y(value), value ? told(value) : "0"]) };
 }
 
-function logarithmic(height, low, high) {
+function logarithmicAxis(height, low, high) {
   const y = (value) => height * (1 - Math.log(value / low) / Math.log(high / low));
   const within = ROUND_TIMES.filter((time) => time >= low && time <= high);
   const every = Math.ceil(within.length / 4);
@@ -130,8 +130,11 @@ function dayLabels(days) {
 }
 
 function countsChart(days) {
-  const { y, ticks } = even(220, Math.max(...days.map(({ total }) => total)), ROUND_COUNTS, (n) =>
-    COMPACT.format(n),
+  const { y, ticks } = evenAxis(
+    220,
+    Math.max(...days.map(({ total }) => total)),
+    ROUND_COUNTS,
+    (n) => COMPACT.format(n),
   );
   const marks = days.map((row, place) => {
     const parts = OUTCOMES.filter(([outcome]) => row[outcome] > 0).map(([outcome, told]) => [
@@ -202,7 +205,7 @@ function periodLabels(periods) {
 // The times of each week or month as a box: from the 10th to the 90th percentile, within it from
 // the 25th to the 75th, and the median. A logarithmic axis has no place for less than a second.
 function spreadChart(label, spreads, low, high) {
-  const { y, ticks } = logarithmic(130, low, high);
+  const { y, ticks } = logarithmicAxis(130, low, high);
   const marks = spreads.map(({ period, quantiles, told }) => {
     const [p10, p25, p50, p75, p90] = quantiles.map((seconds) => y(Math.max(seconds, 1)));
     const column = [AXIS.indexOf(period), AXIS.length];
@@ -218,7 +221,7 @@ function spreadChart(label, spreads, low, high) {
 // The mean time in each phase, one upon the other; `periods` are pairs of a period and its parts.
 function phasesChart(label, periods) {
   const means = periods.map(([, parts]) => total(parts.map(([seconds]) => seconds)));
-  const { y, ticks } = even(220, Math.max(...means), ROUND_STEPS, duration);
+  const { y, ticks } = evenAxis(220, Math.max(...means), ROUND_STEPS, duration);
   const marks = periods.map(([period, parts]) =>
     stack([AXIS.indexOf(period), AXIS.length], 0.65, y, parts),
   );
@@ -228,7 +231,7 @@ function phasesChart(label, periods) {
 // Bounds of times side by side; parts are [low, high, place among the phases, told].
 function boundsChart(label, phaseCount, periods) {
   const highest = Math.max(...periods.flatMap(([, parts]) => parts.map(([, high]) => high)));
-  const { y, ticks } = even(220, highest, ROUND_STEPS, duration);
+  const { y, ticks } = evenAxis(220, highest, ROUND_STEPS, duration);
   const marks = periods.flatMap(([period, parts]) =>
     parts.map(([low, high, place, told]) => {
       const middle = AXIS.indexOf(period) + 0.65 * ((place + 0.5) / phaseCount - 0.5);
