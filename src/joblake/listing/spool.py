@@ -5,13 +5,14 @@ of the page that follows. Memory stays bounded whatever the size of the listing,
 listing goes on after its last whole batch: a torn tail is dropped.
 """
 
-import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 
 from joblake.errors import LakeError
@@ -27,7 +28,10 @@ _SPOOL = b"joblake_spool"
 
 @dataclass(frozen=True)
 class SpoolIdentity:
-    """What makes two listings the same one: what was asked, and when it began."""
+    """Tells one listing from another: the digest of its query, and when it began.
+
+    `known_until` is the instant of the newest observation of the scope by then.
+    """
 
     query: str
     started_at: datetime
@@ -42,11 +46,10 @@ class SpoolIdentity:
 
 
 class Spool:
-    """The pages of one scope's listing. LakeError when the disk refuses them.
+    """Holds the rows of one scope's listing. LakeError when the disk refuses them.
 
     `rows`, `pages` and `odd_values` count what it holds; `next_token` is that of the last page;
-    `started_at` is when the listing of its first page began, and `known_until` the instant of the
-    newest observation of the scope by then.
+    `started_at` and `known_until` are those of the listing that its first page belongs to.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema, *, file_mode: int) -> None:
@@ -63,48 +66,42 @@ class Spool:
     def begin(self, identity: SpoolIdentity, *, resume_within: timedelta | None) -> bool:
         """Open the spool for writing; True when it holds pages of an interrupted listing.
 
-        Pages are kept when the earlier listing asked the same and is at most `resume_within` old;
+        Its pages are kept when that listing asked the same and is at most `resume_within` old,
         never where that is None.
         """
         earlier = self._read_identity()
         if earlier is None or not identity.continues(earlier, resume_within):
             self._open(self._path, identity)
             return False
-        # Copied batch by whole batch, so that a torn tail is gone and writing can go on.
+        # Only whole batches are copied: a torn tail is gone, and writing can go on.
         resumed = replace(earlier, query=identity.query)
         copy = self._path.with_name(_COPY)
         self._open(copy, resumed)
-        for page in self._whole_pages():
-            self.append(page)
-        self._renamed(copy)
+        for parsed in self._whole_rows():
+            self.append(parsed)
+        with _lake_errors(self._path):
+            copy.rename(self._path)
         return self.pages > 0
 
-    def append(self, page: ParsedRows) -> None:
-        """Add a page, or several that were read together."""
-        if self._writer is None:
+    def append(self, parsed: ParsedRows) -> None:
+        """Add the rows of one page or more as one batch."""
+        # A writer that failed is gone: its end mark after half a batch could make that look whole.
+        writer, self._writer = self._writer, None
+        if writer is None:
             raise ValueError("the spool is not open")
-        batches = page.rows.combine_chunks().to_batches()
-        batch = (
-            batches[0]
-            if batches
-            else pa.RecordBatch.from_arrays(
-                [pa.nulls(0, field.type) for field in self._schema], schema=self._schema
-            )
-        )
-        counts = {_ODD_VALUES: page.odd_values, _PAGE_COUNT: page.page_count}
+        batches = parsed.rows.combine_chunks().to_batches()
+        batch = batches[0] if batches else pa.RecordBatch.from_pylist([], self._schema)
+        counts = {_ODD_VALUES: parsed.odd_values, _PAGE_COUNT: parsed.page_count}
         metadata = {name: str(count).encode() for name, count in counts.items()}
-        if page.next_token is not None:
-            metadata[_NEXT_TOKEN] = page.next_token.encode(errors="surrogatepass")
-        try:
-            self._writer.write_batch(batch, custom_metadata=metadata)
-        except OSError as error:
-            # An end mark after half a page could make it look whole.
-            self._writer = None
-            raise _refused(self._path, error) from error
+        if parsed.next_token is not None:
+            metadata[_NEXT_TOKEN] = parsed.next_token.encode(errors="surrogatepass")
+        with _lake_errors(self._path):
+            writer.write_batch(batch, custom_metadata=metadata)
+        self._writer = writer
         self.rows += batch.num_rows
-        self.pages += page.page_count
-        self.odd_values += page.odd_values
-        self.next_token = page.next_token
+        self.pages += parsed.page_count
+        self.odd_values += parsed.odd_values
+        self.next_token = parsed.next_token
 
     def restart(self, identity: SpoolIdentity) -> None:
         """Forget every page and begin anew."""
@@ -112,24 +109,22 @@ class Spool:
         self._open(self._path, identity)
 
     def reader(self) -> pa.RecordBatchReader:
-        """All rows in their order, read a batch at a time. Closes the spool.
+        """Close the spool and read all rows in their order, a batch at a time.
 
-        The reader raises LakeError at its end when the file did not hold what was written to it.
+        The reader raises LakeError at its end when the file does not hold what was written to it.
         """
         self.close()
         return pa.RecordBatchReader.from_batches(self._schema, self._checked_batches())
 
     def close(self) -> None:
         """Finish the file; its pages stay for a resume until `discard`."""
-        try:
-            if self._writer is not None:
-                self._writer.close()
-            if self._file is not None:
-                self._file.close()
-        except OSError as error:
-            raise _refused(self._path, error) from error
-        finally:
-            self._writer = self._file = None
+        writer, file = self._writer, self._file
+        self._writer = self._file = None
+        with _lake_errors(self._path):
+            if writer is not None:
+                writer.close()
+            if file is not None:
+                file.close()
 
     def discard(self) -> None:
         """Remove the file."""
@@ -140,11 +135,8 @@ class Spool:
         self.rows = self.pages = self.odd_values = 0
         self.next_token = None
         self.started_at, self.known_until = identity.started_at, identity.known_until
-        written = {"query": identity.query, "started_at": identity.started_at.isoformat()}
-        if identity.known_until is not None:
-            written["known_until"] = identity.known_until.isoformat()
-        schema = self._schema.with_metadata({_SPOOL: json.dumps(written).encode()})
-        try:
+        schema = self._schema.with_metadata({_SPOOL: msgspec.json.encode(identity)})
+        with _lake_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # A new file, because ext4 writes one that was emptied to the disk when it is closed.
             path.unlink(missing_ok=True)
@@ -153,31 +145,19 @@ class Spool:
             self._file = pa.OSFile(file, "wb")
             os.fchmod(file, self._file_mode)  # whatever the umask says
             self._writer = pa.ipc.new_stream(self._file, schema)
-        except OSError as error:
-            raise _refused(path, error) from error
-
-    def _renamed(self, copy: Path) -> None:
-        try:
-            copy.rename(self._path)
-        except OSError as error:
-            raise _refused(self._path, error) from error
 
     def _read_identity(self) -> SpoolIdentity | None:
-        """Who wrote the file; None where there is none that this schema can go on with."""
+        """Read which listing wrote the file; None where this schema cannot go on with it."""
         try:
             with pa.OSFile(str(self._path)) as source:
                 schema = pa.ipc.open_stream(source).schema
-            written = json.loads((schema.metadata or {})[_SPOOL])
-            started_at = datetime.fromisoformat(written["started_at"])
-            known = written.get("known_until")
-            known_until = None if known is None else datetime.fromisoformat(known)
-        except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+            written = (schema.metadata or {})[_SPOOL]
+            identity = msgspec.json.decode(written, type=SpoolIdentity)
+        except (OSError, pa.ArrowInvalid, KeyError, msgspec.MsgspecError):
             return None
-        same_columns = schema.equals(self._schema)
-        found = SpoolIdentity(written["query"], started_at, known_until)
-        return found if same_columns else None
+        return identity if schema.equals(self._schema) else None
 
-    def _whole_pages(self) -> Iterator[ParsedRows]:
+    def _whole_rows(self) -> Iterator[ParsedRows]:
         for batch, metadata in self._whole_batches():
             token = metadata.get(_NEXT_TOKEN)
             yield ParsedRows(
@@ -203,10 +183,16 @@ class Spool:
                     batch, metadata = reader.read_next_batch_with_custom_metadata()
                 except (StopIteration, OSError, pa.ArrowInvalid):
                     return
-                # Of our schema, which does not say who wrote the file.
+                # The file's schema says which listing wrote it; ours does not.
                 yield batch.replace_schema_metadata(self._schema.metadata), dict(metadata or {})
 
 
-def _refused(path: Path, error: OSError) -> LakeError:
-    reason = error.strerror or str(error)
-    return LakeError(f"cannot spool to {path}: {reason}; check the disk's space and rights")
+@contextmanager
+def _lake_errors(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into LakeError."""
+    try:
+        yield
+    except OSError as error:
+        raise LakeError(
+            f"cannot spool to {path}: {error.strerror or error}; check the disk's space and rights"
+        ) from error
