@@ -223,6 +223,7 @@ WRONG = {
     "parent": ("m-1", "m-1: allowed are 36 to 36 characters"),
     "filter": ("state=x", "has no parameter 'state'"),
     "page_size": ("0", "greater than or equal to 1"),
+    "source": ("x", "expected JSON"),
     "max_items": ("0", "greater than or equal to 1"),
     "starting_token": (" ", "starting token is empty"),
     "incremental": ("perhaps", "valid boolean"),
@@ -241,7 +242,13 @@ WRONG = {
     "store_sensitive": ("perhaps", "valid boolean"),
     "file_mode": ("9", "octal digits"),
 }
-OF_THE_FLOW = {"scope_retries", "scope_retry_seconds", "task_runner", "task_runner_address"}
+NO_OPTIONS = {
+    "scope_retries",
+    "scope_retry_seconds",
+    "source",
+    "task_runner",
+    "task_runner_address",
+}
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -259,7 +266,7 @@ def test_every_setting_is_an_option_a_variable_and_a_key(serve, monkeypatch, nam
     if isinstance(Settings.model_fields[name].default, bool):
         finished = run_joblake("export", f"--no-{option.removeprefix('--')}", "--lake", "lake")
         assert finished.returncode == 0
-    elif name not in OF_THE_FLOW:
+    elif name not in NO_OPTIONS:
         refused(option, value)
     (tmp := Path("joblake.toml")).write_text(f"{name} = {json.dumps(value)}\n")
     refused()

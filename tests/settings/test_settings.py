@@ -423,3 +423,49 @@ def test_settings_cannot_be_changed():
     """Scopes share one Settings across threads."""
     with pytest.raises(ValueError, match="frozen"):
         load_settings().lake = "elsewhere"
+
+
+# --- sources of one's own ----------------------------------------------------------------------
+
+EVALUATIONS = """
+[source.evaluation_jobs]
+operation = "bedrock.ListEvaluationJobs"
+key = "jobArn"
+name = "jobName"
+created = "creationTime"
+status = "status"
+job = "evaluation"
+running = ["InProgress", "Stopping", "Deleting"]
+outcomes = { Completed = "succeeded", Failed = "failed", Stopped = "stopped" }
+"""
+
+
+def test_a_declared_source_is_one_of_the_catalogue():
+    """Its table can be chosen, also for an account and an override, and is listed by default."""
+    assert "evaluation_jobs" not in load_settings().catalogue
+    write_toml(
+        'table = ["evaluation_jobs"]\naccount = [{ table = ["evaluation_jobs"] }]\n'
+        "[override.evaluation_jobs]\npage_size = 7\n" + EVALUATIONS
+    )
+    settings = load_settings()
+    assert settings.catalogue["evaluation_jobs"].job == "evaluation"
+    assert settings.for_table("evaluation_jobs").page_size == 7
+    write_toml(EVALUATIONS)
+    assert "evaluation_jobs" in load_settings().tables_of(Account())
+    assert "memberships" not in load_settings().tables_of(Account())
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        (("jobArn", "jobId"), "key: no member 'jobId'; members are: jobArn, "),
+        (("key =", "colour = 'red'\nkey ="), "colour: unknown key; keys are: "),
+        (("evaluation_jobs", "custom_models"), "joblake has a source of this name already"),
+        (("EvaluationJobs", "Jobs"), "operation: botocore knows no paginated operation "),
+    ],
+)
+def test_a_wrong_declaration_is_named_by_its_file_source_and_key(spoilt, words):
+    """What botocore's models contradict is told before anything is listed."""
+    table = spoilt[1] if spoilt[1] == "custom_models" else "evaluation_jobs"
+    write_toml(EVALUATIONS.replace(*spoilt))
+    assert refusal().startswith(f"joblake.toml: source.{table}: {words}")

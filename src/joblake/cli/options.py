@@ -17,7 +17,8 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-_OF_THE_FLOW = ("task_runner", "scope_retr")
+_NO_OPTIONS = ("task_runner", "scope_retr", "source")
+"""How settings begin that are told by variables, the file and the flow's options alone."""
 
 
 class ExportCommand(TyperCommand):
@@ -25,7 +26,7 @@ class ExportCommand(TyperCommand):
 
     def takes(self, name: str) -> bool:
         """Whether a setting is an option of the command."""
-        return not name.startswith(_OF_THE_FLOW)
+        return not name.startswith(_NO_OPTIONS)
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import from_json
 
 from joblake.errors import UsageError
-from joblake.sources.catalogue import shipped_catalogue
+from joblake.sources.catalogue import Catalogue, shipped_catalogue
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/\S+")
 
@@ -32,9 +32,11 @@ def _role(value: str) -> str:
     return value
 
 
-def _table(value: str) -> str:
+def _table(value: str, info: ValidationInfo) -> str:
+    """Check that the catalogue, which the validation's context is, has the table."""
+    catalogue: Catalogue = info.context or shipped_catalogue()
     try:
-        return shipped_catalogue().named(value).table
+        return catalogue.named(value).table
     except UsageError as error:
         raise ValueError(str(error)) from None
 
@@ -45,7 +47,8 @@ def _folder(value: str) -> str:
     return value
 
 
-def _json(value: Any) -> Any:
+def from_text(value: Any) -> Any:
+    """Read what stands as JSON in a text; other values are returned as they are."""
     if not isinstance(value, str):
         return value
     try:
@@ -60,7 +63,7 @@ def _items(value: Any) -> Any:
         return value
     text = value.strip()
     if text.startswith("["):
-        return _json(text)
+        return from_text(text)
     if text.startswith("{"):
         return (text,)
     return tuple(word.strip() for word in text.split(",") if word.strip())
@@ -69,7 +72,7 @@ def _items(value: Any) -> Any:
 def _filters(value: Any) -> Any:
     """`name=value` texts, also of a table of TOML or of a JSON object."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
-        value = _json(value)
+        value = from_text(value)
     if isinstance(value, Mapping):
         return tuple(f"{name}={_text(item)}" for name, item in value.items())
     return _items(value)
@@ -108,6 +111,6 @@ Filters = Annotated[tuple[str, ...], BeforeValidator(_filters)]
 Count = Annotated[int, BeforeValidator(_number)]
 Amount = Annotated[float, BeforeValidator(_number)]
 Mode = Annotated[int, BeforeValidator(_mode), BeforeValidator(_number)]
-Json = BeforeValidator(_json)
+Json = BeforeValidator(from_text)
 """What options and variables write as JSON."""
 Items = BeforeValidator(_items)

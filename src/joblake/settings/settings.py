@@ -9,6 +9,7 @@ the run's is told. A mistake is named by the option, variable or key where it st
 import os
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -32,8 +33,9 @@ from joblake.settings.kinds import (
     Tables,
     Words,
     account_of_role,
+    from_text,
 )
-from joblake.sources.catalogue import shipped_catalogue
+from joblake.sources.catalogue import Catalogue, read_catalogue, shipped_catalogue
 
 CONFIG_FILE = "joblake.toml"
 _PREFIX = "JOBLAKE_"
@@ -118,6 +120,10 @@ class Settings(_Checked):
         description="What differs for single tables, as JSON with the keys of [override.<table>]: "
         """'{"custom_models": {"page_size": 50}}'.""",
     )
+    source: Annotated[dict[str, dict[str, Any]], Json] = Field(
+        default={},
+        description="Sources of your own, as JSON with the keys of [source.<table>].",
+    )
     parent: Words = Field(
         default=(),
         description="Parent to list in, such as a Clean Rooms membership; by default all.",
@@ -197,6 +203,11 @@ class Settings(_Checked):
         description="How long the flow waits before that, give or take half.",
     )
 
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The shipped sources and those that are declared."""
+        return _catalogue_of(self.source)
+
     @property
     def accounts(self) -> tuple[Account, ...]:
         """Every account to list: those of `account`, then those of `role_arn`."""
@@ -211,7 +222,7 @@ class Settings(_Checked):
 
     def tables_of(self, account: Account) -> tuple[str, ...]:
         """The tables to list in an account."""
-        return account.table or self.table or tuple(shipped_catalogue().default)
+        return account.table or self.table or tuple(self.catalogue.default)
 
     def regions_of(self, account: Account, table: str) -> tuple[str, ...]:
         """Names and patterns of the regions of a table; none means the credentials' own region."""
@@ -266,10 +277,32 @@ def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
             told = {key: value for key, value in told.items() if key not in _ACCOUNTS}
         told |= values
         spellings |= {key: spelling(key) for key in values}
+    catalogue = _declared_catalogue(told.get("source"), spellings)
     try:
-        return Settings.model_validate(told)
+        return Settings.model_validate(told, context=catalogue)
     except ValidationError as error:
         raise UsageError(_first_problem(error, spellings)) from None
+
+
+def _declared_catalogue(declarations: Any, spellings: Mapping[str, str]) -> Catalogue:
+    """The catalogue that the tables of settings are of; what is no mapping is left to pydantic."""
+    try:
+        declarations = from_text(declarations)
+        return _catalogue_of(declarations if isinstance(declarations, Mapping) else {})
+    except ValueError:
+        return shipped_catalogue()
+    except UsageError as error:
+        raise UsageError(f"{spellings['source']}.{str(error).removeprefix('source ')}") from None
+
+
+def _catalogue_of(declarations: Mapping[str, Any]) -> Catalogue:
+    """The shipped sources and declared ones, which are checked by botocore's service models."""
+    shipped = shipped_catalogue()
+    if not declarations:
+        return shipped
+    catalogue = read_catalogue(declarations, shipped=shipped)
+    catalogue.check_members()
+    return catalogue
 
 
 def option_of(key: str) -> str:
