@@ -41,7 +41,7 @@ from joblake.export.export import export_scope
 from joblake.export.outcomes import RunResult, ScopeResult, failed_result
 from joblake.export.planning import plan
 from joblake.export.run import OpenRun, PlannedScope, Run, open_run
-from joblake.lake.local import S3_SCHEME
+from joblake.lake.layout import S3_SCHEME
 from joblake.outcome import ListingOutcome
 from joblake.report import write_report
 from joblake.settings.settings import Settings, lake_of, load_settings

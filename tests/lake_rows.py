@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from declared import SOURCES
+from joblake.lake.layout import month_of
 from joblake.lake.ledger import LEDGER_SCHEMA
-from joblake.lake.local import Lake, Scope, month_of
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 from joblake.sources.schema import TIMESTAMP, observation_schema
 
 ACCOUNT = "111122223333"

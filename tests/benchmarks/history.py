@@ -26,8 +26,10 @@ from resources import ACCOUNT, REGION, Item, customization_job
 from serving import render, serving
 
 from export import machine
+from joblake.lake.layout import month_of
 from joblake.lake.ledger import LEDGER_SCHEMA
-from joblake.lake.local import Lake, Scope, month_of
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 from joblake.listing.pages import receive_page
 from joblake.listing.rows import parse_pages
 from joblake.sources.catalogue import shipped_catalogue

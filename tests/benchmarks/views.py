@@ -18,8 +18,9 @@ from time import perf_counter, process_time
 import duckdb
 import pyarrow as pa
 
+from joblake.lake.layout import LISTINGS, OBSERVATIONS
 from joblake.lake.ledger import LEDGER_SCHEMA
-from joblake.lake.local import LISTINGS, OBSERVATIONS, Lake
+from joblake.lake.local import Lake
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import observation_schema
 from joblake.warehouse.warehouse import Warehouse, open_warehouse

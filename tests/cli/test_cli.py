@@ -33,7 +33,7 @@ from exporting import (
     run_export,
 )
 from joblake.endpoint import FixedResources, error_answer
-from joblake.lake.local import Scope
+from joblake.lake.scope import Scope
 from joblake.settings.settings import Settings
 
 COMMANDS = (

@@ -39,7 +39,8 @@ from joblake.errors import CredentialsError, UsageError
 from joblake.export.export import export
 from joblake.export.planning import plan
 from joblake.lake.ledger import LEDGER_SCHEMA
-from joblake.lake.local import Lake, Scope
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 from joblake.settings.settings import load_settings
 from joblake.sources.schema import observation_schema
 from joblake.warehouse.warehouse import open_warehouse

@@ -21,7 +21,9 @@ import pytest
 
 from exporting import ACCOUNT, JOBS, REGION, customization_job, listing_rows, run_export
 from joblake.endpoint import EndpointServer, FixedResources
-from joblake.lake.local import Lake, Scope
+from joblake.lake.layout import scope_path
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 from joblake.warehouse.warehouse import open_warehouse
 
 NIGHT = datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
@@ -188,7 +190,7 @@ def places(lake, at, pid):
     spool = there.spool(SCOPE)
     yield from (spool / "pages.arrows", spool / "pages.tmp", spool / "news.tmp", spool)
     yield lake / ".locks"
-    name = "_".join((SCOPE.table, *SCOPE.folder.parts)) + ".lock"
+    name = "_".join((SCOPE.table, *scope_path(SCOPE).parts)) + ".lock"
     yield lake / ".locks" / name
 
 

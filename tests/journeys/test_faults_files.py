@@ -18,7 +18,8 @@ from exporting import (
     run_export,
 )
 from joblake.endpoint import FixedResources
-from joblake.lake.local import Lake, Scope
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 
 DAY = timedelta(days=1)
 OTHER = "us-west-2"

@@ -37,7 +37,8 @@ from joblake.cli import commands as cli
 from joblake.endpoint import Answer, EndpointServer, FixedResources, error_answer, json_answer
 from joblake.errors import CredentialsError, UsageError
 from joblake.export.planning import plan
-from joblake.lake.local import Scope
+from joblake.lake.layout import scope_path
+from joblake.lake.scope import Scope
 from joblake.settings.settings import load_settings
 
 DAY = timedelta(days=1)
@@ -373,12 +374,12 @@ def test_scopes_refuse_what_is_no_name_of_theirs(value):
     """Account and region are checked where the path is made; a parent leads nowhere else."""
     sound = {"table": "custom_models", "account_id": ACCOUNT, "region_name": REGION}
     sound["parent"] = MEMBERSHIP
-    assert Scope(**sound).folder
+    assert scope_path(Scope(**sound))
     for name in ("account_id", "region_name"):
         with pytest.raises(UsageError):
             Scope(**sound | {name: value})
     with suppress(UsageError):
-        folder = Scope(**sound | {"parent": value}).folder
+        folder = scope_path(Scope(**sound | {"parent": value}))
         assert re.fullmatch(r"parent=[0-9A-Za-z-]+", folder.name)
         assert len(folder.parts) == 3
 

@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from joblake.errors import LakeError, UnreadableFileError, UsageError
-from joblake.lake.local import Lake, Scope, month_of
+from joblake.lake.layout import month_of, scope_path
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 
 MEMBERSHIP = "7d3f1c52-9a41-4f0e-8f43-6f0f3f1d2a01"
 SCOPE = Scope("custom_models", "012345678901", "us-east-1")
@@ -153,9 +155,9 @@ def test_parents_that_no_file_can_hold_are_refused(value):
 @pytest.mark.parametrize("value", [".", "..", "../..", "/etc", "a/b", "*", "[a]", "a=b", "arn:a:b"])
 def test_a_parent_that_is_no_plain_word_is_named_by_its_hash(value):
     """Whatever a service calls a parent, its folder is one plain word, and of this parent alone."""
-    folder = Scope("custom_models", "012345678901", "us-east-1", value).folder
+    folder = scope_path(Scope("custom_models", "012345678901", "us-east-1", value))
     assert re.fullmatch(r"parent=[0-9a-f]{32}", folder.name)
-    assert folder != Scope("custom_models", "012345678901", "us-east-1", f"{value}x").folder
+    assert folder != scope_path(Scope("custom_models", "012345678901", "us-east-1", f"{value}x"))
 
 
 @pytest.mark.parametrize("value", [*HOSTILE, "Custom", "1_table", "_table", ".spool"])
@@ -380,7 +382,8 @@ def test_a_second_thread_waits_for_the_lock(lake):
 
 HOLDER = """
 import sys
-from joblake.lake.local import Lake, Scope
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 lake = Lake.at(sys.argv[1])
 with lake.locked(Scope("custom_models", "012345678901", "us-east-1")):
     print("held", flush=True)

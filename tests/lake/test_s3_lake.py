@@ -33,8 +33,8 @@ from joblake.errors import LakeError, RaceLostError, UnreadableFileError, UsageE
 from joblake.export.export import export
 from joblake.export.planning import plan
 from joblake.lake.ledger import LedgerRow, commit_listing
-from joblake.lake.local import Scope
 from joblake.lake.s3 import KEEP_COPIES_SECONDS
+from joblake.lake.scope import Scope
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import lake_at, load_settings
 from joblake.warehouse.publish import MARTS, publish

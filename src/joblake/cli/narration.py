@@ -13,7 +13,7 @@ from rich.text import Text
 
 from joblake.export.outcomes import RunResult, ScopeResult
 from joblake.export.run import Run
-from joblake.lake.local import Scope
+from joblake.lake.scope import Scope
 
 
 class Narration:

@@ -26,8 +26,9 @@ from joblake.doctor.trials import Trial, try_listing
 from joblake.errors import CredentialsError, JoblakeError, UsageError
 from joblake.export.planning import checked_tables, credentials_of, places_of
 from joblake.export.run import Clock, PlannedScope, connections_of, utc_now
+from joblake.lake.layout import S3_SCHEME
 from joblake.lake.ledger import LEDGER_SCHEMA
-from joblake.lake.local import S3_SCHEME, Lake
+from joblake.lake.local import Lake
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Account, Settings, lake_of
 from joblake.sources.catalogue import shipped_catalogue

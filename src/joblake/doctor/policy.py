@@ -14,7 +14,7 @@ from joblake.aws.connections import DEFAULT, Credentials
 from joblake.aws.regions import HOME_REGION, known_regions, partition_of
 from joblake.errors import UsageError
 from joblake.export.planning import ALL_REGIONS, checked_tables, credentials_of, given_parents
-from joblake.lake.local import S3_SCHEME
+from joblake.lake.layout import S3_SCHEME
 from joblake.settings.settings import Account, Settings
 from joblake.sources.catalogue import shipped_catalogue
 

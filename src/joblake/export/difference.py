@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from joblake.lake.local import Scope
+from joblake.lake.scope import Scope
 from joblake.quoting import identifier, literal, patterns
 from joblake.sources.catalogue import Source
 from joblake.sources.schema import EPOCH, EXTRA, MICROSECOND, column_of, item_columns, listed_schema

@@ -21,7 +21,7 @@ from joblake.export.parents import Discovery, discover
 from joblake.export.planning import query_of
 from joblake.export.run import Clock, OpenRun, PlannedScope, Run, open_run, utc_now
 from joblake.lake.ledger import ScopePast, commit_listing, scope_past
-from joblake.lake.local import Scope
+from joblake.lake.scope import Scope
 from joblake.listing.listing import Listing, run_listing
 from joblake.listing.pager import Pager, Query, open_pager
 from joblake.listing.spool import Spool, SpoolIdentity

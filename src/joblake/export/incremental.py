@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from joblake.lake.local import Lake, Scope
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Settings
 from joblake.sources.catalogue import Source

@@ -23,8 +23,10 @@ from joblake import arrow
 from joblake.errors import LakeError
 from joblake.export import difference
 from joblake.export.difference import Listed
+from joblake.lake.layout import month_of
 from joblake.lake.ledger import scope_past, until_won
-from joblake.lake.local import Lake, Scope, month_of
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 from joblake.listing.rows import flatten_extras
 from joblake.quoting import literal
 from joblake.sources.schema import observation_schema

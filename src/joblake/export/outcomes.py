@@ -6,7 +6,7 @@ from typing import Any
 
 from joblake.export.run import Run
 from joblake.lake.ledger import LedgerRow
-from joblake.lake.local import Scope
+from joblake.lake.scope import Scope
 from joblake.outcome import ListingOutcome
 
 _LEFT_OUT = ("run_id", "started_at", "ended_at", "filters")

@@ -11,7 +11,7 @@ from joblake.aws.connections import Connections, Credentials
 from joblake.aws.regions import HOME_REGION, known_regions
 from joblake.errors import CredentialsError, UsageError
 from joblake.export.run import Clock, PlannedScope, Run, connections_of, utc_now
-from joblake.lake.local import Scope
+from joblake.lake.scope import Scope
 from joblake.listing.pager import Query
 from joblake.listing.start import BEGINNING, decode_start
 from joblake.settings.kinds import account_of_role

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from joblake.aws.connections import DEFAULT, Connections, Credentials, Politeness
 from joblake.aws.regions import HOME_REGION, known_regions
-from joblake.lake.local import Lake, Scope
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 from joblake.settings.settings import Settings, lake_of
 from joblake.sources.catalogue import shipped_catalogue
 

@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 
 from joblake import arrow
 from joblake.errors import RaceLostError
-from joblake.lake.local import Lake, Scope, month_of
+from joblake.lake.layout import month_of
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 from joblake.outcome import ListingOutcome
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import EPOCH, TIMESTAMP, observation_schema

@@ -1,21 +1,18 @@
-"""The lake: where each file lies, and how one file replaces another.
+"""The lake on a local disk: how one file replaces another.
 
-A partition is one file and committing is replacing it, so that a reader sees the old file or the
+Committing is replacing one file, so that a reader sees the old file or the
 new one and nothing between. Writing happens under a name that no reader globs; fsync, rename and
 fsync of the folder make the change durable. A scope has one writer at a time, held by a lock that
 the operating system drops when its owner dies.
 """
 
 import errno
-import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -23,67 +20,26 @@ from filelock import FileLock
 
 from joblake.errors import LakeError, UnreadableFileError, UsageError
 from joblake.lake.disk import fsync, lake_errors, make_durable_folder, walk
+from joblake.lake.layout import (
+    LISTINGS,
+    OBSERVATIONS,
+    Layout,
+    partitions_of_scope,
+    partitions_of_table,
+    scope_path,
+)
+from joblake.lake.scope import TABLE, Scope
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-OBSERVATIONS = "observations.parquet"
-LISTINGS = "listings.parquet"
-DEFAULT_LAKE = "data/lake"
-DEFAULT_WORK_FOLDER = "data/s3"
-S3_SCHEME = "s3://"
-
-_ACCOUNT = re.compile(r"[0-9]{12}")
-_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}")
-_PARENT = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,2048}")
-# Lower case alone, because some disks take two spellings of a name for one.
-_PLAIN_WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
-_TABLE = re.compile(r"[a-z][a-z0-9_]*")
-_KEYS = frozenset({("account", "region", "month"), ("account", "region", "parent", "month")})
 _COLUMNS_OF_EVERY_FILE = frozenset(
     {"run_id", "account_id", "region_name", "observed_at", "change", "started_at", "outcome"}
 )
 
 
-@dataclass(frozen=True, order=True)
-class Scope:
-    """One source in one place: the unit of listing, of failure and of writing.
-
-    Every value is checked before it can touch a path: 12 digits for the account, the form of AWS
-    region names, printable text for the parent. UsageError otherwise.
-    """
-
-    table: str
-    account_id: str
-    region_name: str
-    parent: str | None = None
-
-    def __post_init__(self) -> None:
-        for what, value, pattern in (
-            ("table", self.table, _TABLE),
-            ("account", self.account_id, _ACCOUNT),
-            ("region", self.region_name, _REGION),
-            ("parent", self.parent, _PARENT),
-        ):
-            if value is not None and not pattern.fullmatch(value):
-                raise UsageError(f"{value!r:.60} is not a valid {what}")
-
-    @property
-    def folder(self) -> PurePosixPath:
-        """The scope's Hive folders below its table."""
-        place = PurePosixPath(f"account={self.account_id}", f"region={self.region_name}")
-        if self.parent is not None:
-            place /= f"parent={_path_word(self.parent)}"
-        return place
-
-    def __str__(self) -> str:
-        """The scope in one line: `custom_models 111122223333 us-east-1`."""
-        parts = (self.table, self.account_id, self.region_name, self.parent)
-        return " ".join(part for part in parts if part is not None)
-
-
 @dataclass(frozen=True)
-class Lake:
+class Lake(Layout):
     """A local folder of Parquet partitions. `file_mode` is the permission of every file.
 
     What it says of files are local paths to read from, and places to replace; `place_of` leads from
@@ -91,7 +47,6 @@ class Lake:
     lake on S3 (`s3_lake.S3Lake`) they are not.
     """
 
-    root: Path
     file_mode: int = 0o600
 
     @classmethod
@@ -149,35 +104,20 @@ class Lake:
         """Whether any listing or observation is here, as in any folder that is a lake's."""
         return any(f.name in {LISTINGS, OBSERVATIONS} for f in self._files_below(self.root))
 
-    def partition(self, scope: Scope, month: str) -> Path:
-        """The place of the observation file of a scope and month (`2026-11`)."""
-        return self.root / scope.table / scope.folder / f"month={month}" / OBSERVATIONS
-
-    def listing_partition(self, scope: Scope, month: str) -> Path:
-        """The place of the listing file of a scope and month."""
-        return self.root / "listings" / scope.table / scope.folder / f"month={month}" / LISTINGS
-
-    def held(self, scope: Scope) -> Path:
-        """The place of what the scope's last complete listing missed and did not believe."""
-        return self.root / "listings" / scope.table / scope.folder / "held.missing"
-
-    def mart(self, file_name: str) -> Path:
-        """The place of a file that is published for BI tools."""
-        return self.root / "marts" / file_name
-
     def spool(self, scope: Scope) -> Path:
         """The local folder that keeps a scope's pages until they are merged."""
-        return self.work / ".spool" / scope.table / scope.folder
+        return self.work / ".spool" / scope.table / scope_path(scope)
 
     def scope_files(self, scope: Scope) -> list[Path]:
         """A scope's observation files, oldest month first."""
-        folder = self.root / scope.table / scope.folder
-        return self._fetched(_months(folder, self._files_below(folder), OBSERVATIONS))
+        folder = self.scope_folder(scope)
+        paths = self._files_below(folder)
+        return self._fetched(partitions_of_scope(folder, paths, OBSERVATIONS))
 
     def scope_listing_files(self, scope: Scope) -> list[Path]:
         """A scope's listing files, oldest month first."""
-        folder = self.root / "listings" / scope.table / scope.folder
-        return self._fetched(_months(folder, self._files_below(folder), LISTINGS))
+        folder = self.ledger_folder(scope)
+        return self._fetched(partitions_of_scope(folder, self._files_below(folder), LISTINGS))
 
     def file_at(self, place: Path) -> Path | None:
         """The file to read from at a place, where there is one."""
@@ -186,20 +126,21 @@ class Lake:
 
     def table_files(self, table: str) -> list[Path]:
         """All observation files of a table, over every scope and month."""
-        folder = self.root / table
-        return self._fetched(_partitions(folder, self._files_below(folder), OBSERVATIONS))
+        folder = self.table_folder(table)
+        paths = self._files_below(folder)
+        return self._fetched(partitions_of_table(folder, paths, OBSERVATIONS))
 
     def listing_files(self) -> list[Path]:
         """All listing files, over every table, scope and month."""
-        tables = self.root / "listings"
-        files = self._files_below(tables)
-        names = sorted({file.relative_to(tables).parts[0] for file in files})
+        folder = self.ledger_root
+        paths = self._files_below(folder)
+        tables = sorted({path.relative_to(folder).parts[0] for path in paths})
         return self._fetched(
             [
-                file
-                for name in names
-                if _TABLE.fullmatch(name)
-                for file in _partitions(tables / name, files, LISTINGS)
+                path
+                for table in tables
+                if TABLE.fullmatch(table)
+                for path in partitions_of_table(folder / table, paths, LISTINGS)
             ]
         )
 
@@ -229,7 +170,7 @@ class Lake:
 
         Whoever gets the lock also clears what dead runs left under temporary names.
         """
-        with self._locked("_".join((scope.table, *scope.folder.parts))):
+        with self._locked("_".join((scope.table, *scope_path(scope).parts))):
             self._clear_temporary_files(scope)
             yield
 
@@ -237,7 +178,7 @@ class Lake:
     def locked_marts(self) -> Iterator[None]:
         """Hold the marts for publishing, in the same way."""
         with self._locked("marts"):
-            self._clear((self.root / "marts").glob(".*.tmp"))
+            self._clear(self.mart("").glob(".*.tmp"))
             yield
 
     @contextmanager
@@ -253,11 +194,9 @@ class Lake:
             lock.release()
 
     def _clear_temporary_files(self, scope: Scope) -> None:
-        files = self.root / scope.table / scope.folder
-        listings = self.root / "listings" / scope.table / scope.folder
-        self._clear(files.glob("month=*/.*.tmp"))
-        self._clear(listings.glob("month=*/.*.tmp"))
-        self._clear(listings.glob(".*.tmp"))
+        self._clear(self.scope_folder(scope).glob("month=*/.*.tmp"))
+        self._clear(self.ledger_folder(scope).glob("month=*/.*.tmp"))
+        self._clear(self.ledger_folder(scope).glob(".*.tmp"))
         self._clear(self.spool(scope).glob("*.tmp"))
 
     def _clear(self, leftovers: Iterable[Path]) -> None:
@@ -372,35 +311,3 @@ def _difference(found: "pa.Schema", schema: "pa.Schema") -> str | None:
         elif (kind := found.field(expected.name).type) != expected.type:
             return f"its column {expected.name} is {kind}, not {expected.type}"
     return None
-
-
-def _path_word(parent: str) -> str:
-    """A parent's identifier as part of a path: itself where it is a plain word, else its hash."""
-    if _PLAIN_WORD.fullmatch(parent):
-        return parent
-    return hashlib.sha256(parent.encode()).hexdigest()[:32]
-
-
-def month_of(instant: datetime) -> str:
-    """The partition month of an instant in UTC: `2026-11`."""
-    return instant.strftime("%Y-%m")
-
-
-def _partitions(table: Path, files: Iterable[Path], name: str) -> list[Path]:
-    """Those of `files` that are called `name` in a month of a scope of a table, in order."""
-    return sorted(
-        file
-        for file in files
-        if file.name == name
-        and file.is_relative_to(table)
-        and tuple(part.split("=")[0] for part in file.relative_to(table).parts[:-1]) in _KEYS
-    )
-
-
-def _months(scope: Path, files: Iterable[Path], name: str) -> list[Path]:
-    """Those of `files` that are called `name` in a month of one scope, oldest first."""
-    return sorted(
-        file
-        for file in files
-        if file.name == name and file.parent.parent == scope and file.parent.name[:6] == "month="
-    )

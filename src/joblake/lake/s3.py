@@ -24,7 +24,9 @@ from joblake.aws.connections import storage_client
 from joblake.aws.refusals import describe, error_words
 from joblake.errors import JoblakeError, LakeError, RaceLostError, UsageError
 from joblake.lake.disk import lake_errors
-from joblake.lake.local import S3_SCHEME, Lake, Scope
+from joblake.lake.layout import S3_SCHEME
+from joblake.lake.local import Lake
+from joblake.lake.scope import Scope
 
 DOWNLOADS_AT_ONCE = 16
 KEEP_COPIES_SECONDS = 7 * 86_400

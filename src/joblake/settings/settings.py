@@ -18,7 +18,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from joblake.errors import UsageError
-from joblake.lake.local import DEFAULT_LAKE, DEFAULT_WORK_FOLDER, S3_SCHEME, Lake
+from joblake.lake.layout import S3_SCHEME
+from joblake.lake.local import Lake
 from joblake.settings.kinds import (
     Amount,
     Count,
@@ -38,6 +39,8 @@ from joblake.settings.kinds import (
 from joblake.sources.catalogue import Catalogue, read_catalogue, shipped_catalogue
 
 CONFIG_FILE = "joblake.toml"
+DEFAULT_LAKE = "data/lake"
+DEFAULT_WORK_FOLDER = "data/s3"
 _PREFIX = "JOBLAKE_"
 CONFIG_VARIABLE = f"{_PREFIX}CONFIG"
 _ACCOUNTS = frozenset({"account", "role_arn"})
