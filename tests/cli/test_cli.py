@@ -480,8 +480,17 @@ def test_output_is_utf_8_whatever_the_locale(filled_lake):
     assert filled_lake
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("arguments", [("views",), ("query", "from jobs"), ("query",)])
+@pytest.mark.parametrize(
+    ("closed", "arguments"),
+    [
+        ("<&-", ("query",)),
+        (">&-", ("query", "from jobs")),
+        ("2>&-", ("query",)),
+        ("<&- >&- 2>&-", ("views",)),
+        ("<&- >&- 2>&-", ("query", "from jobs")),
+        ("<&- >&- 2>&-", ("query",)),
+    ],
+)
 def test_a_stream_that_the_shell_closed_is_no_crash(filled_lake, closed, arguments):
     """What cannot be told is not told, and what cannot be read is empty."""
     command = shlex.join([*JOBLAKE, *arguments])
@@ -565,15 +574,15 @@ def test_a_reader_that_has_seen_enough_is_no_error(arguments):
 
 
 def test_a_large_result_is_streamed(tmp_path, record_property):
-    """Five gigabytes of rows go through a process that never holds a fifth of them."""
-    sql = "select range as n, repeat('x', 1000) as text from range(5_000_000)"
+    """Two gigabytes of rows go through a process that never holds a third of them."""
+    sql = "select range as n, repeat('x', 1000) as text from range(2_000_000)"
     command = [*JOBLAKE, "query", sql, "--output", "large.parquet"]
     process = os.posix_spawn(sys.executable, command, os.environ)
     _, status, used = os.wait4(process, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    assert pq.ParquetFile(tmp_path / "large.parquet").metadata.num_rows == 5_000_000
-    record_property("figures", f"5 GB of rows, {used.ru_maxrss / 1024:.0f} MiB at most")
-    assert used.ru_maxrss < 1024 * 1024
+    assert pq.ParquetFile(tmp_path / "large.parquet").metadata.num_rows == 2_000_000
+    record_property("figures", f"2 GB of rows, {used.ru_maxrss / 1024:.0f} MiB at most")
+    assert used.ru_maxrss < 640 * 1024
 
 
 def test_a_query_that_fails_leaves_the_old_file(filled_lake, tmp_path):

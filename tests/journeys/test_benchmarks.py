@@ -47,6 +47,20 @@ def listed_by_lane(figures: list[dict[str, Any]]) -> dict[str, int]:
     return {figure["lane"]: figure["listed"] for figure in figures if figure["row_count"]}
 
 
+def test_joblake_and_boto3_list_every_row(tmp_path: Path) -> None:
+    """One way of each lists all rows of the endpoint, and the report names them."""
+    report, figures = measured("custom_models", tmp_path, "50 ms a page", "boto3 + pyarrow")
+
+    assert listed_by_lane(figures) == {
+        "joblake, 50 ms a page": ROWS,
+        "joblake, two regions, 50 ms a page": 2 * ROWS,
+        "boto3 + pyarrow": ROWS,
+    }
+    assert f"### custom_models, {ROWS} rows" in report
+    assert "| boto3 + pyarrow |" in report
+
+
+@pytest.mark.bench
 def test_every_way_lists_every_row(tmp_path: Path) -> None:
     """Each contender that needs no library beyond the tests' lists all rows of the endpoint."""
     lanes = ("joblake", "boto3", "AWS CLI", "pyarrow.json", "limit: DuckDB", "bytes alone")
@@ -76,6 +90,7 @@ def test_every_way_lists_every_row(tmp_path: Path) -> None:
     assert "| boto3 + pandas |" in report
 
 
+@pytest.mark.bench
 def test_dlt_and_arro3_list_every_row(tmp_path: Path) -> None:
     """So do the contenders of the bench group, where it is installed."""
     pytest.importorskip("dlt")

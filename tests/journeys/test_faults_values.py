@@ -412,9 +412,9 @@ from datetime import datetime
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from exporting import export_scope_alone
-for at in sys.argv[2:]:
-    result = export_scope_alone(Path(sys.argv[1]), at=datetime.fromisoformat(at))
-    print(result.outcome, result.listed, result.added, result.changed, result.vanished)
+for at in sys.stdin:
+    result = export_scope_alone(Path(sys.argv[1]), at=datetime.fromisoformat(at.strip()))
+    print(result.outcome, result.listed, result.added, result.changed, result.vanished, flush=True)
 """
 
 
@@ -439,23 +439,26 @@ def test_what_a_newer_sdk_learns_is_no_change(listed, lake, night, tmp_path):
 
     assert listed(*items(priority=2)).added == 5
 
-    def newer_nights(*numbers):
-        script = NEWER_RUN.format(tests=str(Path(__file__).parents[1]))
-        instants = [(night + number * DAY).isoformat() for number in numbers]
-        finished = subprocess.run(
-            [sys.executable, "-c", script, str(lake), *instants],
-            env=os.environ | {"HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return finished.stdout.splitlines()
+    script = NEWER_RUN.format(tests=str(Path(__file__).parents[1]))
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(lake)],
+        env=os.environ | {"HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
 
-    assert newer_nights(10) == ["complete 5 0 0 0"]
-    listed.resources.lists[JOBS] = items(priority=20)
-    assert newer_nights(11, 12) == ["complete 5 0 1 0", "complete 5 0 0 0"]
-    listed.resources.lists[JOBS] = items(priority=20)[1:2]
-    assert newer_nights(13, 14) == ["complete 1 0 0 4", "complete 1 0 0 0"]
+        def newer_night(number):
+            print((night + number * DAY).isoformat(), file=process.stdin, flush=True)
+            return process.stdout.readline().strip()
+
+        assert newer_night(10) == "complete 5 0 0 0"
+        listed.resources.lists[JOBS] = items(priority=20)
+        assert newer_night(11) == "complete 5 0 1 0"
+        assert newer_night(12) == "complete 5 0 0 0"
+        listed.resources.lists[JOBS] = items(priority=20)[1:2]
+        assert newer_night(13) == "complete 1 0 0 4"
+        assert newer_night(14) == "complete 1 0 0 0"
     rows = stored(lake, "job_name, change, priority, extra, status_details__queue")
     changed = [row for row in rows if row["change"] == "changed"]
     assert [(row["job_name"], row["priority"]) for row in changed] == [("job-000002", 20)]
