@@ -93,6 +93,7 @@ def build(lake: Lake, year: Year, nights: int, last_night_at: datetime) -> None:
                 "change": "added" if night == 1 else "changed",
                 "account_id": ACCOUNT,
                 "region_name": REGION,
+                "parent": None,
             }
             rows = rows_of(items, source.operation)
             arrays = [
