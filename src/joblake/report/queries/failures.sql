@@ -1,12 +1,6 @@
 -- The newest failures of the last 30 days.
 select
-    kind,
-    account,
-    region,
-    listed_account,
-    name,
-    model,
-    outcome,
+    kind, account, region, listed_account, name, model, outcome,
     left(reason, 400) as message,
     coalesce(ended_at, created_at) as failed_at,
     count(*) over place as failed_count

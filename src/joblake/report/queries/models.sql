@@ -1,5 +1,5 @@
--- The custom models that were made or used last, what each was made from, and how many
--- jobs of each kind made or used it.
+-- The custom models that were made or used last, what each was made from, and by jobs of which kind
+-- it was made and used.
 with
 models as (
     select
@@ -24,24 +24,13 @@ jobs as (
         account_id,
         region_name,
         model_arn,
-        job_kind as kind,
-        count(*) as job_count,
-        bool_or(identifier = models.job_arn) as is_maker
+        histogram(job_kind) as jobs,
+        any_value(job_kind) filter (identifier = models.job_arn) as made_by
     from (select *, unnest([model_arn, job_arn]) as identifier from models) as models
     inner join (
         select account_id, region_name, job_kind, unnest([model, job_arn]) as identifier
         from known_jobs
     ) using (account_id, region_name, identifier)
-    group by all
-),
-
-kinds as (
-    select
-        account_id,
-        region_name,
-        model_arn,
-        list({kind: kind, job_count: job_count, is_maker: is_maker} order by kind) as jobs
-    from jobs
     group by all
 )
 
@@ -60,9 +49,10 @@ select
     is_listed,
     created_at,
     left(job_name, 120) as job_name,
-    coalesce(jobs, []) as jobs
+    made_by,
+    coalesce(jobs, map()) as jobs
 from models
 left join lineage using (account_id, region_name, model_arn)
-left join kinds using (account_id, region_name, model_arn)
+left join jobs using (account_id, region_name, model_arn)
 order by rank, active_at desc, model_arn
 limit $models

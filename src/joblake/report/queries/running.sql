@@ -14,13 +14,7 @@ jobs as (
 )
 
 select
-    kind,
-    account,
-    region,
-    listed_account,
-    name,
-    model,
-    status,
+    kind, account, region, listed_account, name, model, status,
     age_seconds as seconds,
     usual_seconds,
     coalesce(is_overdue, false) as is_overdue,

@@ -18,8 +18,6 @@ select kind, account, region, listed_account, name, model, outcome, seconds, usu
 from ended
 left join usual using (kind, model)
 where is_within(created_at, interval 30 days)
-qualify
-    row_number() over (
-        partition by kind, account, region order by seconds desc, job_arn
-    ) <= $rows
+window place as (partition by kind, account, region)
+qualify row_number() over (place order by seconds desc, job_arn) <= $rows
 order by seconds desc, name

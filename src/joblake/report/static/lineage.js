@@ -1,12 +1,7 @@
 // The section about models: what was made from what.
 
 const SIBLINGS = 12;
-const MAKERS = new Set(
-  (TABLES.models ?? [])
-    .flatMap(({ jobs }) => jobs)
-    .filter(({ is_maker }) => is_maker)
-    .map(({ kind }) => kind),
-);
+const MAKERS = new Set((TABLES.models ?? []).map(({ made_by }) => made_by));
 
 function lineage() {
   const title = "Model lineage";
@@ -52,7 +47,7 @@ function lineage() {
 // Those that jobs of the chosen kind made or used.
 function chosenModels() {
   return chosen("models").filter(
-    ({ jobs }) => !choice.kind || jobs.some(({ kind }) => kind === choice.kind),
+    ({ jobs }) => !choice.kind || jobs.some(([kind]) => kind === choice.kind),
   );
 }
 
@@ -67,9 +62,9 @@ function familyNotes(members) {
 
 // Jobs that make models of a model stand in the tree themselves, as the models below it.
 function useNote(models) {
-  const uses = models.flatMap(({ jobs }) => jobs).filter(({ kind }) => !MAKERS.has(kind));
-  const kinds = [...groups(uses, ({ kind }) => kind)].map(([kind, members]) =>
-    counted(sum(members, "job_count"), `${lower(kind)} job`),
+  const uses = models.flatMap(({ jobs }) => jobs).filter(([kind]) => !MAKERS.has(kind));
+  const kinds = [...groups(uses, ([kind]) => kind)].map(([kind, members]) =>
+    counted(total(members.map(([, jobs]) => jobs)), `${lower(kind)} job`),
   );
   return kinds.length > 0 && `used by ${kinds.join(" and ")}`;
 }
