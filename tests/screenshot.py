@@ -13,7 +13,7 @@ from joblake.lake.local import Lake
 from joblake.report import write_report
 
 PICTURE = Path(__file__).parents[1] / "docs" / "report.png"
-SIZE = {"x": 0, "y": 0, "width": 1240, "height": 1188}
+SIZE = {"x": 0, "y": 0, "width": 1240, "height": 1204}
 
 
 def main(lake: str) -> None:
