@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -95,6 +96,13 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     write_rows(lake, ROWS)
     publish(lake)
     return lake
+
+
+@pytest.fixture
+def published(full: Lake, tmp_path: Path) -> Lake:
+    """The same, for tests that write."""
+    shutil.copytree(full.root, tmp_path / "lake")
+    return Lake.at(tmp_path / "lake")
 
 
 @pytest.fixture(scope="module")
@@ -309,18 +317,17 @@ def test_what_was_published_is_told(lake: Lake):
     assert sorted(contents(lake)) == sorted(Path(file.path).name for file in (*marts, whole))
 
 
-def test_publishing_again_replaces_everything(lake: Lake):
+def test_publishing_again_replaces_everything(published: Lake):
     """The marts show what the lake has now; unchanged, it gives the same Parquet files."""
-    publish(lake)
-    before = contents(lake)
-    publish(lake)
-    again = contents(lake)
+    before = contents(published)
+    publish(published)
+    again = contents(published)
     timeless = set(before) - {DATABASE, "listing_coverage.parquet"}
     assert {name: again[name] for name in timeless} == {name: before[name] for name in timeless}
-    add_job(lake, 1)
-    publish(lake)
-    assert "arn:1" in [row["job_arn"] for row in rows_of(lake.mart("jobs.parquet"))]
-    with database(lake.mart(DATABASE)) as connection:
+    add_job(published, 1)
+    publish(published)
+    assert "arn:1" in [row["job_arn"] for row in rows_of(published.mart("jobs.parquet"))]
+    with database(published.mart(DATABASE)) as connection:
         assert connection.execute("select count(*) from jobs").fetchall() == [(4,)]
 
 
@@ -338,17 +345,16 @@ def test_permissions(mask: int, mode: int, tmp_path: Path):
     assert {Path(file.path).stat().st_mode & 0o777 for file in published} == {mode}
 
 
-def test_a_damaged_lake_leaves_the_old_marts(lake: Lake):
+def test_a_damaged_lake_leaves_the_old_marts(published: Lake):
     """A file that cannot be read is named; the marts stay as they were, all of them."""
-    publish(lake)
-    before = contents(lake)
-    add_job(lake, 1)
-    *_, path = lake.table_files(BATCHES)
+    before = contents(published)
+    add_job(published, 1)
+    *_, path = published.table_files(BATCHES)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(UnreadableFileError, match="restore it from a backup") as caught:
-        publish(lake)
+        publish(published)
     assert str(path) in str(caught.value)
-    assert contents(lake) == before
+    assert contents(published) == before
 
 
 def test_damage_far_into_a_file(lake: Lake):
@@ -382,25 +388,23 @@ except LakeError as error:
 
 
 @pytest.mark.parametrize(("size", "file"), [(500, "jobs.parquet"), (50_000, DATABASE)])
-def test_a_full_disk_leaves_the_old_marts(size: int, file: str, lake: Lake):
+def test_a_full_disk_leaves_the_old_marts(size: int, file: str, published: Lake):
     """What cannot be written is a LakeError that names it, and nothing is replaced."""
-    publish(lake)
-    before = contents(lake)
-    add_job(lake, 1)
-    command = [sys.executable, "-c", LIMITED, str(lake.root), str(size)]
+    before = contents(published)
+    add_job(published, 1)
+    command = [sys.executable, "-c", LIMITED, str(published.root), str(size)]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout.startswith("cannot ")
     assert file in finished.stdout
-    assert contents(lake) == before
+    assert contents(published) == before
 
 
-def test_what_a_dead_publisher_left_is_cleared(lake: Lake):
+def test_what_a_dead_publisher_left_is_cleared(published: Lake):
     """A publisher that was killed leaves the old marts, and its litter to the next one."""
-    publish(lake)
     for name in (".jobs.parquet.99999.tmp", f".{DATABASE}.99999.tmp"):
-        lake.mart(name).write_bytes(b"half")
-    published = publish(lake)
-    assert sorted(contents(lake)) == sorted(Path(file.path).name for file in published)
+        published.mart(name).write_bytes(b"half")
+    files = publish(published)
+    assert sorted(contents(published)) == sorted(Path(file.path).name for file in files)
 
 
 KILLED = """
@@ -421,25 +425,23 @@ publish(Lake.at(sys.argv[1]))
 
 
 @pytest.mark.parametrize("renames", [0, 1, 5])
-def test_a_killed_publisher(renames: int, lake: Lake):
+def test_a_killed_publisher(renames: int, published: Lake):
     """Killed before any of its renames, each file is the old one or the new one, and whole."""
-    publish(lake)
-    add_job(lake, 1)
-    command = [sys.executable, "-c", KILLED, str(lake.root), str(renames)]
+    add_job(published, 1)
+    command = [sys.executable, "-c", KILLED, str(published.root), str(renames)]
     assert subprocess.run(command, check=False).returncode == -9
     for name in NAMES:
-        pq.ParquetFile(lake.mart(f"{name}.parquet")).read()
-    assert len(rows_of(lake.mart("jobs.parquet"))) == 3
-    with database(lake.mart(DATABASE)) as connection:
+        pq.ParquetFile(published.mart(f"{name}.parquet")).read()
+    assert len(rows_of(published.mart("jobs.parquet"))) == 3
+    with database(published.mart(DATABASE)) as connection:
         (count,) = connection.execute("select count(*) from jobs").fetchall()
     assert count == (4 if renames else 3,)
-    published = publish(lake)
-    assert sorted(contents(lake)) == sorted(Path(file.path).name for file in published)
+    files = publish(published)
+    assert sorted(contents(published)) == sorted(Path(file.path).name for file in files)
 
 
-def test_readers_never_see_less(lake: Lake):
+def test_readers_never_see_less(published: Lake):
     """While marts are published again and again, every read of every file succeeds."""
-    publish(lake)
     done = threading.Event()
     failures: list[Exception] = []
     seen: set[int] = set()
@@ -449,9 +451,9 @@ def test_readers_never_see_less(lake: Lake):
             try:
                 for name in NAMES:
                     # Polars opens a path twice, and would meet two files.
-                    pl.read_parquet(lake.mart(f"{name}.parquet").read_bytes())
-                seen.add(len(rows_of(lake.mart("jobs.parquet"))))
-                with database(lake.mart(DATABASE)) as connection:
+                    pl.read_parquet(published.mart(f"{name}.parquet").read_bytes())
+                seen.add(len(rows_of(published.mart("jobs.parquet"))))
+                with database(published.mart(DATABASE)) as connection:
                     seen.update(*connection.execute("select count(*) from jobs").fetchall())
             except Exception as error:  # noqa: BLE001 - any failure is the finding
                 failures.append(error)
@@ -460,8 +462,8 @@ def test_readers_never_see_less(lake: Lake):
     for reader in readers:
         reader.start()
     for number in range(1, 4):
-        add_job(lake, number)
-        publish(lake)
+        add_job(published, number)
+        publish(published)
     done.set()
     for reader in readers:
         reader.join()
@@ -469,32 +471,30 @@ def test_readers_never_see_less(lake: Lake):
     assert seen == {3, 4}
 
 
-def test_a_reader_keeps_what_it_has_open(lake: Lake):
+def test_a_reader_keeps_what_it_has_open(published: Lake):
     """A tool that holds the database open goes on reading the old one."""
-    publish(lake)
-    with database(lake.mart(DATABASE)) as old:
-        add_job(lake, 1)
-        publish(lake)
+    with database(published.mart(DATABASE)) as old:
+        add_job(published, 1)
+        publish(published)
         assert old.execute("select count(*) from jobs").fetchall() == [(3,)]
         assert len(old.execute("from job_phases").fetchall()) > 0
-    with database(lake.mart(DATABASE)) as new:
+    with database(published.mart(DATABASE)) as new:
         assert new.execute("select count(*) from jobs").fetchall() == [(4,)]
 
 
-def test_what_a_tool_wrote_does_not_spoil_the_next_database(lake: Lake):
+def test_what_a_tool_wrote_does_not_spoil_the_next_database(published: Lake):
     """A write-ahead log that a tool left beside the old database goes with it."""
-    publish(lake)
     program = f"""
 import duckdb, os
-connection = duckdb.connect({str(lake.mart(DATABASE))!r})
+connection = duckdb.connect({str(published.mart(DATABASE))!r})
 connection.execute("create table mine as select 1 as a")
 os._exit(0)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
-    assert lake.mart(f"{DATABASE}.wal").exists()
-    publish(lake)
-    assert not lake.mart(f"{DATABASE}.wal").exists()
-    with database(lake.mart(DATABASE)) as connection:
+    assert published.mart(f"{DATABASE}.wal").exists()
+    publish(published)
+    assert not published.mart(f"{DATABASE}.wal").exists()
+    with database(published.mart(DATABASE)) as connection:
         assert connection.execute("select count(*) from duckdb_tables()").fetchall() == [
             (len(NAMES),)
         ]
@@ -532,7 +532,7 @@ def test_publishers_in_several_processes(lake: Lake):
     assert len(rows_of(lake.mart("jobs.parquet"))) == 3
 
 
-@pytest.mark.parametrize("name", ["it's", "a [x] b", "*?", "ü n\nl", "back\\slash", "a#b?c=d"])
+@pytest.mark.parametrize("name", ["it's *? a#b?c=d", "a [x] ü n\nl", "back\\slash"])
 def test_strange_folders(name: str, tmp_path: Path):
     """Whatever a lake's folder is called, its marts are in it."""
     lake = Lake.at(tmp_path / name)
