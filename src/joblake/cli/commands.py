@@ -198,7 +198,7 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
     ):
         for path, reason in warehouse.skipped:
             sys.stderr.write(f"skipped {path}: {reason}\n")
-        write_result(warehouse.stream(statement, parameters), chosen, output)
+        write_result(warehouse, statement, parameters, output_format=chosen, output=output)
 
 
 @contextmanager

@@ -183,7 +183,7 @@ def _show(folder: Path) -> None:
     with open_warehouse(Lake.at(folder)) as warehouse:
         for question, sql in _ANSWERS:
             sys.stdout.write(f"\n{question}\n\n")
-            write_result(warehouse.stream(sql), "table", None)
+            write_result(warehouse, sql)
     files = list(folder.glob("**/*.parquet"))
     size = sum(file.stat().st_size for file in files)
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

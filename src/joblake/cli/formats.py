@@ -3,105 +3,99 @@
 All but the table are written while the rows arrive, however many there are.
 """
 
-import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 
 from joblake.cli.table import write_table
-from joblake.cli.values import json_of, rows_of, text_of
 from joblake.errors import UsageError
 from joblake.output import replaced
+from joblake.warehouse.spelling import Texts, cells, csv_header, csv_lines, json_lines
+from joblake.warehouse.warehouse import Warehouse
 
-_CSV_SPECIAL = frozenset(',"\r\n')
+_SPELLINGS = {"table": cells, "csv": csv_lines, "json": json_lines, "ndjson": json_lines}
 
 
-def write_result(result: pa.RecordBatchReader, output_format: str, output: Path | None) -> None:
-    """Write a result to a file, or to stdout where `output` is None.
+def write_result(
+    warehouse: Warehouse,
+    statement: str,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    output_format: str = "table",
+    output: Path | None = None,
+) -> None:
+    """Write what a statement gives to a file, or to stdout where `output` is None.
 
     A file that was there is replaced when the result is whole. UsageError when the file cannot be
     written, the format cannot hold the columns, or Parquet would go to a terminal.
     """
-    if output_format == "parquet" and output is None and sys.stdout.isatty():
-        raise UsageError("Parquet is binary; give --output FILE or redirect stdout")
-    if output_format in {"json", "ndjson", "parquet"}:
-        _require_distinct_names(result)
+    if output_format == "parquet":
+        if output is None and sys.stdout.isatty():
+            raise UsageError("Parquet is binary; give --output FILE or redirect stdout")
+        reader = warehouse.stream(statement, parameters)
+        _require_distinct(reader.schema.names)
+        with _opened(output) as stream:
+            _write_parquet(reader, stream)
+        return
+    texts = warehouse.texts(statement, _SPELLINGS[output_format], parameters)
+    if output_format in {"json", "ndjson"}:
+        _require_distinct(texts.names)
+    with _opened(output) as stream:
+        match output_format:
+            case "table":
+                write_table(texts, stream)
+            case "json":
+                _write_array(texts, stream)
+            case _:
+                if output_format == "csv":
+                    stream.write(f"{csv_header(texts.names)}\n")
+                stream.writelines(f"{line}\n" for line in _lines(texts))
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[str]]:
     if output is None:
-        _write(result, output_format, sys.stdout)
+        yield sys.stdout
         return
     with replaced(output) as path, path.open("w", encoding="utf-8", newline="") as stream:
-        _write(result, output_format, stream)
+        yield stream
 
 
-def _require_distinct_names(result: pa.RecordBatchReader) -> None:
-    repeated = [name for name, count in Counter(result.schema.names).items() if count > 1]
+def _require_distinct(names: Sequence[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise UsageError(f"two columns are called {repeated[0]}; give one another name with `as`")
 
 
-def _write(result: pa.RecordBatchReader, output_format: str, stream: IO[str]) -> None:
-    match output_format:
-        case "table":
-            write_table(result, stream)
-        case "csv":
-            _write_csv(result, stream)
-        case "json":
-            _write_json(result, stream)
-        case "ndjson":
-            stream.writelines(f"{_json(row)}\n" for row in _json_rows(result))
-        case _:
-            _write_parquet(result, stream)
-
-
-def _write_parquet(result: pa.RecordBatchReader, stream: IO[str]) -> None:
+def _write_parquet(reader: pa.RecordBatchReader, stream: IO[str]) -> None:
     import pyarrow.parquet as pq
 
-    for field in result.schema:
+    for field in reader.schema:
         if pa.types.is_interval(field.type) or pa.types.is_union(field.type):
             raise UsageError(
                 f"Parquet has no type for {field.name}, which is {field.type}; cast it, as in "
                 f"{field.name}::varchar"
             )
     # The text layer of the stream is left empty; pyarrow does not close what it did not open.
-    with pq.ParquetWriter(stream.buffer, result.schema, compression="zstd") as writer:  # type: ignore[attr-defined]  # both files and stdout have one
-        for batch in result:
+    with pq.ParquetWriter(stream.buffer, reader.schema, compression="zstd") as writer:  # type: ignore[attr-defined]  # both files and stdout have one
+        for batch in reader:
             writer.write_batch(batch)
 
 
-def _write_csv(result: pa.RecordBatchReader, stream: IO[str]) -> None:
-    stream.write(_csv_line(result.schema.names))
-    for row in rows_of(result):
-        stream.write(_csv_line("" if cell is None else text_of(cell) for cell in row))
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    # Python's own writer leaves a lone carriage return unquoted, at which readers break the row.
-    line = ",".join(_quoted(cell) if _CSV_SPECIAL & set(cell) else cell for cell in cells)
-    return (line or _quoted(line)) + "\n"
-
-
-def _quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"'
-
-
-def _write_json(result: pa.RecordBatchReader, stream: IO[str]) -> None:
-    """One array, a row on each line."""
+def _write_array(texts: Texts, stream: IO[str]) -> None:
+    """One JSON array, a row on each line."""
     before = "[\n  "
-    for row in _json_rows(result):
-        stream.write(before + _json(row))
+    for line in _lines(texts):
+        stream.write(before + line)
         before = ",\n  "
     stream.write("[]\n" if before == "[\n  " else "\n]\n")
 
 
-def _json_rows(result: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
-    names = result.schema.names
-    for row in rows_of(result):
-        yield dict(zip(names, map(json_of, row), strict=True))
-
-
-def _json(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False)
+def _lines(texts: Texts) -> Iterator[str]:
+    for batch in texts.batches:
+        yield from batch.column(0).to_pylist()

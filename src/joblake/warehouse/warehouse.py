@@ -30,6 +30,7 @@ from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import TIMESTAMP, observation_schema
 from joblake.warehouse.answer import Answer
 from joblake.warehouse.fence import close_fence, read_only
+from joblake.warehouse.spelling import Spelling, Texts, is_number
 from joblake.warehouse.views import VIEW_SCHEMAS, View, read_macros, read_views
 
 __all__ = ["VIEW_SCHEMAS", "View", "Warehouse", "open_warehouse", "read_views"]
@@ -46,6 +47,7 @@ _TYPES: Mapping[pa.DataType, str] = {
     TIMESTAMP: "timestamptz",
 }
 _BATCH_ROWS = 122_880  # a row group of DuckDB's
+_BATCH_TEXTS = 10_240  # as many become Python's at a time
 _DISTORTED = frozenset({"BIGNUM", "BIT", "TIME WITH TIME ZONE", "UHUGEINT"})
 ATTEMPTS = 5
 """How often a query is asked at most, because an export wrote to the lake meanwhile."""
@@ -97,9 +99,8 @@ class Warehouse:
         """
         for _ in range(ATTEMPTS):
             with suppress(RaceLostError), self.unchanged():
-                statement = read_only(self.connection, sql)
-                relation = self.connection.sql(statement, params=parameters)
-                return Answer(_for_arrow(relation).to_arrow_table())
+                relation = _for_arrow(self._relation(sql, parameters))
+                return Answer(relation.to_arrow_table())
         raise RaceLostError(_CHANGED)
 
     def remember(self, name: str, sql: str) -> None:
@@ -117,9 +118,25 @@ class Warehouse:
         """
         before = self._versions()
         with self.unchanged(before):
-            statement = read_only(self.connection, sql)
-            relation = self.connection.sql(statement, params=parameters)
-            reader = _for_arrow(relation).to_arrow_reader(_BATCH_ROWS)
+            relation = _for_arrow(self._relation(sql, parameters))
+            return self._reader(relation, _BATCH_ROWS, before)
+
+    def texts(self, sql: str, spelling: Spelling, parameters: Parameters | None = None) -> Texts:
+        """The rows as texts, in batches like those of `stream`."""
+        before = self._versions()
+        with self.unchanged(before):
+            relation = self._relation(sql, parameters)
+            batches = self._reader(spelling(relation), _BATCH_TEXTS, before)
+            are_numbers = tuple(map(is_number, relation.types))
+            return Texts(tuple(relation.columns), are_numbers, batches)
+
+    def _relation(self, sql: str, parameters: Parameters | None) -> "duckdb.DuckDBPyRelation":
+        return self.connection.sql(read_only(self.connection, sql), params=parameters)
+
+    def _reader(
+        self, relation: "duckdb.DuckDBPyRelation", rows: int, before: Sequence[object]
+    ) -> pa.RecordBatchReader:
+        reader = relation.to_arrow_reader(rows)
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader, before))
 
     def read_only(self, sql: str) -> str:
