@@ -848,29 +848,29 @@ def test_histograms_grow_coarse_before_they_grow_long(tmp_path: Path):
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Lake:
-    """A lake that holds nothing yet, whose page is soon made."""
+def quiet(tmp_path: Path) -> Lake:
+    """A lake without jobs, whose page is soon made."""
     lake = Lake.at(tmp_path / "lake")
-    lake.prepare()
+    write_rows(lake, {"listings": [listing(TABLES[0])]})
     return lake
 
 
-def test_it_lies_beside_the_marts(empty: Lake):
+def test_it_lies_beside_the_marts(quiet: Lake):
     """`joblake report` writes into the lake and prints the path; nothing else is left there."""
-    finished = run_joblake("report", "--lake", str(empty.root))
+    finished = run_joblake("report", "--lake", str(quiet.root))
     assert (finished.returncode, finished.stdout, finished.stderr) == (
         0,
-        f"{empty.mart(REPORT)}\n",
+        f"{quiet.mart(REPORT)}\n",
         "",
     )
-    assert [path.name for path in empty.mart("").iterdir()] == [REPORT]
+    assert [path.name for path in quiet.mart("").iterdir()] == [REPORT]
 
 
-def test_it_goes_to_a_file(empty: Lake, tmp_path: Path):
+def test_it_goes_to_a_file(quiet: Lake, tmp_path: Path):
     """`--output` writes there, over what was there."""
     output = tmp_path / "news.html"
     output.write_text("old")
-    assert write_report(empty, output) == str(output)
+    assert write_report(quiet, output) == str(output)
     assert output.read_text().startswith("<!doctype html>")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lake", "news.html"]
 
