@@ -15,6 +15,7 @@ from joblake.export.outcomes import RunResult, ScopeResult
 from joblake.export.planning import plan
 from joblake.lake.local import Lake
 from joblake.settings.settings import load_settings
+from lake_rows import paths_of
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
@@ -137,7 +138,7 @@ def export_scope_alone(lake: Path, *, at: datetime | None = None, **options: Any
 
 def observations(lake: Path, table: str = "model_customization_jobs") -> list[dict[str, Any]]:
     """Every observation of a table, in order of time and then of ARN."""
-    rows = _rows(Lake(lake).table_files(table))
+    rows = _rows(paths_of(Lake(lake).table_files(table)))
     key = "model_arn" if table == "custom_models" else "job_arn"
     key = "trained_model_inference_job_arn" if table == "trained_model_inference_jobs" else key
     return sorted(rows, key=lambda row: (row["observed_at"], row[key] or ""))
@@ -145,7 +146,7 @@ def observations(lake: Path, table: str = "model_customization_jobs") -> list[di
 
 def listing_rows(lake: Path) -> list[dict[str, Any]]:
     """Every listing on record, in order of time."""
-    return sorted(_rows(Lake(lake).listing_files()), key=lambda row: row["started_at"])
+    return sorted(_rows(paths_of(Lake(lake).listing_files())), key=lambda row: row["started_at"])
 
 
 def _rows(files: Iterable[Path]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Rows as a test writes them down, put into a real lake: only what matters, the rest is null."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from declared import SOURCES
+from joblake.lake.file import LakeFile
 from joblake.lake.layout import month_of
 from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
@@ -45,6 +46,11 @@ def write_rows(lake: Lake, tables: Mapping[str, Sequence[Row]]) -> list[Path]:
             write_file(path, pa.Table.from_pylist(members, schema=schema))
             written.append(path)
     return written
+
+
+def paths_of(files: Iterable[LakeFile]) -> list[Path]:
+    """Where to read files of a lake."""
+    return [file.local for file in files]
 
 
 def write_file(path: Path, rows: pa.Table) -> Path:

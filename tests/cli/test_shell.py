@@ -18,7 +18,7 @@ from harlequin.plugins import load_adapter
 from command_line import JOBLAKE, run_joblake
 from joblake.cli.shell import LakeAdapter, LakeConnection
 from joblake.lake.local import Lake
-from lake_rows import write_rows
+from lake_rows import paths_of, write_rows
 
 SECONDS = 120
 RUN_QUERY, QUIT, ENTER = b"\n", b"\x11", b"\r"
@@ -138,7 +138,7 @@ def test_the_catalogue_shows_the_views(lake: Lake):
 def test_the_shell_reads_only(lake: Lake, sql: str):
     """What the command line refuses the shell refuses, in a line, and goes on."""
     connection = connection_to(lake)
-    (file,) = lake.table_files("model_invocation_jobs")
+    (file,) = paths_of(lake.table_files("model_invocation_jobs"))
     before = file.read_bytes()
     with pytest.raises(HarlequinQueryError) as caught:
         connection.execute(sql.format(lake=lake.root, file=file))
@@ -154,7 +154,7 @@ def test_the_shell_reads_only(lake: Lake, sql: str):
 
 def test_a_damaged_lake_can_be_skipped(lake: Lake):
     """The damaged file is named, as an error or, where that was asked, at the start."""
-    (file,) = lake.table_files("model_invocation_jobs")
+    (file,) = paths_of(lake.table_files("model_invocation_jobs"))
     file.write_bytes(b"not parquet")
     with pytest.raises(HarlequinConnectionError, match=re.escape(str(file))):
         connection_to(lake)

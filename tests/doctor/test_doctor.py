@@ -280,10 +280,10 @@ def test_a_lake_on_s3(serve, resources, s3, night):
     assert re.match("readable and writable: 6 files, ", findings[f"lake {s3}"].detail)
     lake = lake_at(s3)
     (file,) = lake.table_files("model_customization_jobs")
-    with lake.replacing(place := lake.place_of(file)) as path:
+    with lake.overwriting(file.path) as path:
         path.write_bytes(b"not parquet")
     findings, code = found(lake=s3)
-    assert (code, problems(findings)) == (1, [f"file {lake.name_of(place)}"])
+    assert (code, problems(findings)) == (1, [f"file {file.name}"])
 
 
 def test_a_bucket_without_rights(serve, resources, s3, monkeypatch):

@@ -44,6 +44,7 @@ from joblake.lake.scope import Scope
 from joblake.settings.settings import load_settings
 from joblake.sources.schema import observation_schema
 from joblake.warehouse.warehouse import open_warehouse
+from lake_rows import paths_of
 
 DAY = timedelta(days=1)
 SCOPE = Scope("model_customization_jobs", ACCOUNT, REGION)
@@ -88,7 +89,7 @@ def test_nothing_changed_adds_no_observation(jobs, lake, night):
     """Exporting twice adds a listing row and nothing else: the observation file is untouched."""
     jobs(customization_job(number) for number in range(5))
     first = export_scope_alone(lake, at=night)
-    (file,) = Lake(lake).scope_files(SCOPE)
+    (file,) = paths_of(Lake(lake).scope_files(SCOPE))
     before = (file.read_bytes(), file.stat().st_ino)
     second = export_scope_alone(lake, at=night + DAY)
     assert figures(first) == ("complete", 5, 5, 0, 0)
@@ -169,7 +170,7 @@ def test_ten_thousand_jobs_in_large_and_small_pages(jobs, tmp_path, night):
         result = export_scope_alone(lake, at=night, page_size=size)
         assert figures(result) == ("complete", 10_000, 10_000, 0, 0)
         assert (result.pages, result.requests) == (pages, pages)
-        (file,) = Lake(lake).scope_files(SCOPE)
+        (file,) = paths_of(Lake(lake).scope_files(SCOPE))
         table = pq.ParquetFile(file).read().sort_by("job_arn")
         tables.append(table.drop_columns(["run_id", "observed_at"]))
     assert tables[0].num_rows == 10_000
@@ -497,10 +498,10 @@ def test_a_months_border_gives_two_files_and_one_state(jobs, lake):
     jobs([customization_job(1), customization_job(2, status="Failed"), customization_job(3)])
     result = export_scope_alone(lake, at=december)
     assert figures(result) == ("complete", 3, 1, 1, 0)
-    files = Lake(lake).scope_files(SCOPE)
+    files = paths_of(Lake(lake).scope_files(SCOPE))
     assert [file.parent.name for file in files] == ["month=2026-11", "month=2026-12"]
     assert [pq.read_metadata(file).num_rows for file in files] == [2, 2]
-    listings = Lake(lake).scope_listing_files(SCOPE)
+    listings = paths_of(Lake(lake).scope_listing_files(SCOPE))
     assert [file.parent.name for file in listings] == ["month=2026-11", "month=2026-12"]
     rows = queried(lake, "select job_name, status from current.model_customization_jobs order by 1")
     assert [tuple(row.values()) for row in rows] == [
@@ -529,7 +530,7 @@ def test_files_of_other_sdk_versions_survive_a_rewrite(jobs, lake, night):
     """A month's file without some columns, and with some nobody knows, loses nothing."""
     jobs([customization_job(1), customization_job(2)])
     export_scope_alone(lake, at=night)
-    (file,) = Lake(lake).scope_files(SCOPE)
+    (file,) = paths_of(Lake(lake).scope_files(SCOPE))
     older = pq.ParquetFile(file).read().drop_columns(["customization_type", "extra", "end_time"])
     pq.write_table(older.append_column("of_tomorrow", pa.array([7, 8])), file)
     jobs([customization_job(1), customization_job(2, endTime=night, status="Completed")])
@@ -576,7 +577,7 @@ def test_active_memberships_are_discovered(serve, lake):
         MEMBERSHIP: ("complete", 1, 1, 0, 0),
         OTHER_MEMBERSHIP: ("complete", 2, 2, 0, 0),
     }
-    assert {file.parts[-3] for file in Lake(lake).table_files(TRAINED)} == {
+    assert {file.parts[-3] for file in paths_of(Lake(lake).table_files(TRAINED))} == {
         f"parent={MEMBERSHIP}",
         f"parent={OTHER_MEMBERSHIP}",
     }
@@ -818,7 +819,7 @@ def test_a_listing_row_says_all_of_the_listing(jobs, lake, night):
     run = plan(settings_of_run, clock=lambda: next(instants))
 
     (result,) = export(run, clock=lambda: next(instants)).scopes
-    (file,) = Lake(lake).scope_listing_files(SCOPE)
+    (file,) = paths_of(Lake(lake).scope_listing_files(SCOPE))
     assert pq.read_schema(file).equals(LEDGER_SCHEMA)
     assert listing_rows(lake) == [
         {
@@ -912,7 +913,7 @@ def test_observations_have_the_schema_of_the_model(serve, lake):
     serve(resources_of(jobs=1, models=1, batches=1, inferences=1))
     run_export(lake, table=tuple(SOURCES), parent=(MEMBERSHIP,))
     for table, source in SOURCES.items():
-        (file,) = Lake(lake).table_files(table)
+        (file,) = paths_of(Lake(lake).table_files(table))
         assert pq.read_schema(file).equals(observation_schema(source))
         (row,) = observations(lake, table)
         assert (row["change"], row["account_id"], row["region_name"]) == ("added", ACCOUNT, REGION)

@@ -25,6 +25,7 @@ from joblake.lake.layout import scope_path
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 from joblake.warehouse.warehouse import open_warehouse
+from lake_rows import paths_of
 
 NIGHT = datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -146,7 +147,7 @@ def contents(lake):
 
 def contents_in_time(lake):
     """The same with run and time, in order of time."""
-    files = [str(file) for file in Lake(lake).table_files(SCOPE.table)]
+    files = [str(file) for file in paths_of(Lake(lake).table_files(SCOPE.table))]
     if not files:
         return []
     with duckdb.connect() as connection:

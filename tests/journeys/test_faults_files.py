@@ -20,6 +20,7 @@ from exporting import (
 from joblake.endpoint import FixedResources
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
+from lake_rows import paths_of
 
 DAY = timedelta(days=1)
 OTHER = "us-west-2"
@@ -81,7 +82,8 @@ def jobs(serve):
 
 
 def file_of(lake, name):
-    files = Lake(lake).scope_files(SCOPE) + Lake(lake).scope_listing_files(SCOPE)
+    found = Lake(lake)
+    files = paths_of([*found.scope_files(SCOPE), *found.scope_listing_files(SCOPE)])
     (file,) = [file for file in files if file.name == name]
     return file
 

@@ -31,6 +31,7 @@ from joblake.lake.local import Lake
 from joblake.listing.rows import ParsedRows
 from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.sources.schema import listed_schema
+from lake_rows import paths_of
 
 MINUTE = timedelta(minutes=1)
 QUICK = {"max_attempts": 1, "page_size": 2}
@@ -194,7 +195,7 @@ def test_a_token_gone_stale_while_interrupted_begins_anew(endpoint, lake, night,
 def test_a_listing_that_was_whole_is_not_asked_for_again(endpoint, lake, night):
     """All pages arrived but the lake refused: the next run merges them without a request."""
     export_scope_alone(lake, at=night, page_size=2)
-    (file,) = Lake(lake).table_files("model_customization_jobs")
+    (file,) = paths_of(Lake(lake).table_files("model_customization_jobs"))
     sound = file.read_bytes()
     endpoint.lists[JOBS] = [customization_job(number) for number in range(1, 9)]
     endpoint.use(lambda call, _: (call.operation == JOBS and file.write_bytes(b"")) or None)

@@ -10,16 +10,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joblake.errors import LakeError, UnreadableFileError, UsageError
+from joblake.errors import LakeError, UsageError
 from joblake.lake.layout import month_of, scope_path
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
+from lake_rows import paths_of
 
 MEMBERSHIP = "7d3f1c52-9a41-4f0e-8f43-6f0f3f1d2a01"
 SCOPE = Scope("custom_models", "012345678901", "us-east-1")
@@ -70,18 +69,21 @@ def test_files_are_found_where_they_are_written(lake):
     written = [(SCOPE, "2026-11"), (SCOPE, "2026-02"), (other, "2026-11"), (ROOMS, "2026-11")]
     for scope, month in written:
         for target in (lake.partition(scope, month), lake.listing_partition(scope, month)):
-            with lake.replacing(target):
+            with lake.overwriting(target):
                 pass
     for path in (lake.root / "stray.parquet", lake.partition(SCOPE, "2026-11").with_name("x")):
         path.touch()
     months = [lake.partition(SCOPE, month) for month in ("2026-02", "2026-11")]
-    assert lake.scope_files(SCOPE) == months
-    assert lake.table_files("custom_models") == [*months, lake.partition(other, "2026-11")]
-    assert lake.table_files(ROOMS.table) == [lake.partition(ROOMS, "2026-11")]
-    assert lake.table_files("unheard_of") == []
+    assert paths_of(lake.scope_files(SCOPE)) == months
+    assert paths_of(lake.table_files("custom_models")) == [
+        *months,
+        lake.partition(other, "2026-11"),
+    ]
+    assert paths_of(lake.table_files(ROOMS.table)) == [lake.partition(ROOMS, "2026-11")]
+    assert paths_of(lake.table_files("unheard_of")) == []
     listings = sorted(lake.listing_partition(scope, month) for scope, month in written)
-    assert lake.listing_files() == listings
-    assert lake.scope_listing_files(ROOMS) == [lake.listing_partition(ROOMS, "2026-11")]
+    assert paths_of(lake.listing_files()) == listings
+    assert paths_of(lake.scope_listing_files(ROOMS)) == [lake.listing_partition(ROOMS, "2026-11")]
 
 
 def test_locks_and_spools_lie_where_no_table_is(lake):
@@ -262,7 +264,7 @@ def test_what_names_no_folder_is_no_lake(location):
 def written(lake: Lake, text: str = "new") -> Path:
     """A partition that holds a text."""
     target = lake.partition(SCOPE, "2026-11")
-    with lake.replacing(target) as temporary:
+    with lake.overwriting(target) as temporary:
         temporary.write_text(text)
     return target
 
@@ -290,11 +292,11 @@ def test_files_are_private_by_default(lake):
 def test_the_temporary_file_is_one_that_no_reader_globs(lake):
     """While a file is written, readers see the old one alone."""
     target = written(lake, "old")
-    with lake.replacing(target) as temporary:
+    with lake.overwriting(target) as temporary:
         temporary.write_text("half")
         assert temporary.parent == target.parent
         assert not temporary.match("*.parquet")
-        assert lake.table_files(SCOPE.table) == [target]
+        assert paths_of(lake.table_files(SCOPE.table)) == [target]
         assert target.read_text() == "old"
     assert target.read_text() == "half"
     assert list(target.parent.iterdir()) == [target]
@@ -313,7 +315,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(lake, error):
 def test_an_error_before_the_first_file_leaves_none(lake):
     """A partition that never was is not there after a failure."""
     target = lake.partition(SCOPE, "2026-11")
-    with pytest.raises(ValueError, match="x"), lake.replacing(target):
+    with pytest.raises(ValueError, match="x"), lake.overwriting(target):
         raise ValueError("x")
     assert list(target.parent.iterdir()) == []
 
@@ -348,7 +350,7 @@ def test_a_scratch_file_is_gone_afterwards(lake, tmp_path):
 
 
 def fail_while_replacing(lake: Lake, target: Path, error: BaseException) -> None:
-    with lake.replacing(target) as temporary:
+    with lake.overwriting(target) as temporary:
         temporary.write_text("half")
         raise error
 
@@ -463,28 +465,3 @@ def test_a_lock_is_let_go_after_an_error(lake):
         raise ValueError("x")
     with lake.locked(SCOPE):
         written(lake)
-
-
-# --- unreadable files --------------------------------------------------------------------------
-
-
-def test_unreadable_files_are_named_with_the_reason(tmp_path):
-    """Damaged, foreign, empty and missing files are told from good ones, each by name."""
-    good = tmp_path / "good.parquet"
-    pq.write_table(pa.table({"a": [1]}), good)
-    bad = {
-        "cut.parquet": good.read_bytes()[:-10],
-        "empty.parquet": b"",
-        "text.parquet": b"job,status\n" * 10,
-        "tail.parquet": b"PAR1",
-    }
-    for name, content in bad.items():
-        (tmp_path / name).write_bytes(content)
-    files = [good, *(tmp_path / name for name in bad), tmp_path / "missing.parquet", tmp_path]
-    lake = Lake(tmp_path)
-    refused = dict(lake.unreadable_files(files))
-    assert list(refused) == files[1:]
-    assert all(reason and "\n" not in reason for reason in refused.values())
-    lake.require_readable([good])
-    with pytest.raises(UnreadableFileError, match=r"cut\.parquet.*move it out of the lake"):
-        lake.require_readable(files)

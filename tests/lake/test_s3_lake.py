@@ -39,6 +39,7 @@ from joblake.outcome import ListingOutcome
 from joblake.settings.settings import lake_at, load_settings
 from joblake.warehouse.publish import MARTS, publish
 from joblake.warehouse.views import read_views
+from lake_rows import paths_of
 from s3_server import READ_ONLY
 
 SCOPE = Scope("model_customization_jobs", ACCOUNT, REGION)
@@ -212,18 +213,18 @@ def test_a_race_is_lost_by_whoever_read_first(s3):
     """An object that moved on since it was shown is not replaced, and nor is one that came."""
     one, other = lake_at(s3), lake_at(s3, work_folder="another machine")
     place = one.partition(SCOPE, MONTH)
-    early = one.replacing(place)
+    early = one.replacing(place, None)
     early.__enter__().write_bytes(b"early")
-    with other.replacing(place) as late:
+    with other.replacing(place, None) as late:
         late.write_bytes(b"late")
     with pytest.raises(RaceLostError, match=f"{s3}/.*observations.parquet"):
         early.__exit__(None, None, None)
-    (file,) = other.scope_files(SCOPE)
+    (file,) = paths_of(other.scope_files(SCOPE))
     assert file.read_bytes() == b"late"
     (file,) = one.scope_files(SCOPE)
-    with one.replacing(place) as again:
-        again.write_bytes(file.read_bytes() + b" and early")
-    (file,) = other.scope_files(SCOPE)
+    with one.replacing(place, file) as again:
+        again.write_bytes(file.local.read_bytes() + b" and early")
+    (file,) = paths_of(other.scope_files(SCOPE))
     assert file.read_bytes() == b"late and early"
 
 
@@ -302,7 +303,7 @@ def test_copies_are_private_and_do_not_pile_up(s3, night):
     """A copy is kept while it is asked for, and read again only when the object changed."""
     run_export(s3, at=night, table=(SCOPE.table,))
     lake = lake_at(s3)
-    (file,) = lake.scope_files(SCOPE)
+    (file,) = paths_of(lake.scope_files(SCOPE))
     assert file.stat().st_mode & 0o777 == 0o600
     asked = []
     lake.client.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append(1))

@@ -26,7 +26,7 @@ from joblake.sources.schema import TIMESTAMP
 from joblake.warehouse.publish import DATABASE, MARTS, publish, scalar_sql
 from joblake.warehouse.views import read_views
 from joblake.warehouse.warehouse import open_warehouse
-from lake_rows import write_rows
+from lake_rows import paths_of, write_rows
 
 VIEWS = {f"{view.schema}.{view.name}": view for view in read_views()}
 NAMES = [VIEWS[name].name for name in MARTS]
@@ -349,7 +349,7 @@ def test_a_damaged_lake_leaves_the_old_marts(published: Lake):
     """A file that cannot be read is named; the marts stay as they were, all of them."""
     before = contents(published)
     add_job(published, 1)
-    *_, path = published.table_files(BATCHES)
+    *_, path = paths_of(published.table_files(BATCHES))
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(UnreadableFileError, match="restore it from a backup") as caught:
         publish(published)
@@ -594,7 +594,7 @@ def test_command_takes_the_settings(lake: Lake):
 
 def test_command_on_a_damaged_lake(lake: Lake):
     """A damaged lake is exit code 3, one line, and no file on stdout."""
-    lake.listing_files()[0].write_bytes(b"")
+    paths_of(lake.listing_files())[0].write_bytes(b"")
     finished = run_joblake("publish", "--lake", str(lake.root))
     assert finished.returncode == 3
     assert finished.stdout == ""

@@ -28,7 +28,7 @@ from joblake.settings.settings import load_settings
 from joblake.sources.schema import column_of, observation_schema
 from joblake.warehouse.views import VIEW_SCHEMAS, View, read_views
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
-from lake_rows import ACCOUNT, REGION, instant, write_file, write_rows
+from lake_rows import ACCOUNT, REGION, instant, paths_of, write_file, write_rows
 
 VIEWS = {f"{view.schema}.{view.name}": view for view in read_views()}
 CASES = sorted((Path(__file__).parent / "views").glob("*/*.json"))
@@ -280,7 +280,7 @@ def test_damage_is_found(name: str, exported: Lake, tmp_path: Path):
     lake = Lake.at(tmp_path / "lake")
     table, damage = DAMAGES[name]
     files = lake.listing_files() if table == "listings" else lake.table_files(table)
-    for file in files:
+    for file in paths_of(files):
         write_file(file, damage(pq.read_table(file, partitioning=None)))
     with open_warehouse(lake) as warehouse:
         assert warehouse.query(f"from {name}").num_rows > 0

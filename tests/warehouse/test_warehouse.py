@@ -14,7 +14,7 @@ from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
 from joblake.sources.schema import observation_schema
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
-from lake_rows import instant, write_file, write_rows
+from lake_rows import instant, paths_of, write_file, write_rows
 
 TABLE = "model_invocation_jobs"
 SCHEMA = observation_schema(SOURCES[TABLE])
@@ -61,7 +61,7 @@ def test_lake_that_does_not_exist(tmp_path: Path):
 
 def test_files_of_older_and_newer_sdks(lake: Lake):
     """Columns that older files lack are null; those that newer files add come after ours."""
-    (path,) = lake.table_files(TABLE)
+    (path,) = paths_of(lake.table_files(TABLE))
     rows = pq.read_table(path, partitioning=None)
     older = path.parents[1] / "month=2025-12" / path.name
     newer = path.parents[1] / "month=2026-02" / path.name
@@ -77,7 +77,7 @@ def test_files_of_older_and_newer_sdks(lake: Lake):
 
 def test_only_older_files(lake: Lake):
     """A table whose every file lacks a column still has it, with its type."""
-    (path,) = lake.table_files(TABLE)
+    (path,) = paths_of(lake.table_files(TABLE))
     write_file(path, pq.read_table(path, partitioning=None).drop_columns(["total_record_count"]))
     with open_warehouse(lake) as warehouse:
         assert warehouse.query(f"from observations.{TABLE}").schema == SCHEMA
@@ -85,7 +85,7 @@ def test_only_older_files(lake: Lake):
 
 def test_column_of_another_type(lake: Lake):
     """A file that holds a column of ours in another type is foreign, and named."""
-    (path,) = lake.table_files(TABLE)
+    (path,) = paths_of(lake.table_files(TABLE))
     rows = pq.read_table(path, partitioning=None)
     place = rows.column_names.index("total_record_count")
     write_file(path, rows.set_column(place, "total_record_count", pa.array([7], pa.int32())))
@@ -158,7 +158,8 @@ def test_opening_again_sees_new_rows(lake: Lake):
 def test_damaged_file(name: str, damage: str, lake: Lake):
     """A file that is not Parquet is named with the way out, or left out where that was asked."""
     write_rows(lake, {TABLE: [{**ROW, "observed_at": "2026-02-01", "job_arn": "b"}]})
-    files = lake.table_files(TABLE) if name == "observations" else lake.listing_files()
+    found = lake.table_files(TABLE) if name == "observations" else lake.listing_files()
+    files = paths_of(found)
     whole = files[0].read_bytes()
     damaged = {
         "empty": b"",
@@ -190,7 +191,7 @@ def test_damaged_pages(noise: bytes, lake: Lake):
 def test_file_that_went_away(lake: Lake):
     """A file that is gone since the lake was opened is named."""
     with open_warehouse(lake) as warehouse:
-        (path,) = lake.table_files(TABLE)
+        (path,) = paths_of(lake.table_files(TABLE))
         path.unlink()
         with pytest.raises(UnreadableFileError, match=r"observations\.parquet"):
             warehouse.query("from jobs")
@@ -299,7 +300,7 @@ def test_fence(sql: str, read_lake: Lake, warehouse: Warehouse):
     python_variable = pa.table({"a": [1]})
     before = _contents(read_lake.root.parent)
     statement = sql.replace("{lake}", str(read_lake.root))
-    statement = statement.replace("{file}", str(read_lake.table_files(TABLE)[0]))
+    statement = statement.replace("{file}", str(paths_of(read_lake.table_files(TABLE))[0]))
     with pytest.raises(UsageError) as caught:
         warehouse.query(statement)
     assert "\n" not in str(caught.value)

@@ -29,6 +29,7 @@ from joblake.export.run import Clock, PlannedScope, connections_of, utc_now
 from joblake.lake.layout import S3_SCHEME
 from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
+from joblake.lake.parquet import Refused, schema_of
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Account, Settings, lake_of
 from joblake.sources.catalogue import shipped_catalogue
@@ -231,7 +232,8 @@ def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:
     groups = [(lake.table_files(table), schema) for table, schema in schemas.items()]
     groups.append((lake.listing_files(), LEDGER_SCHEMA))
     count = sum(len(files) for files, _ in groups)
-    refused = [bad for files, schema in groups for bad in lake.unreadable_files(files, schema)]
+    verdicts = (schema_of(file, schema) for files, schema in groups for file in files)
+    refused = [verdict for verdict in verdicts if isinstance(verdict, Refused)]
     free = shutil.disk_usage(lake.work).free
     place = "" if lake.work == lake.root else f" in {lake.work}"
     room = f"{free / (1 << 30):,.0f} GiB free{place}"
@@ -241,10 +243,10 @@ def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:
         yield Finding(subject, f"readable and writable: {count} files, {room}")
     else:
         yield Finding(subject, f"writable: {count} files, {room}")
-    for path, reason in refused:
+    for bad in refused:
         step = "restore it from a backup or move it out of the lake"
-        name = lake.name_of(path)
-        yield Finding(f"file {name}", f"no readable Parquet of joblake: {reason}", step)
+        detail = f"no readable Parquet of joblake: {bad.reason}"
+        yield Finding(f"file {bad.file.name}", detail, step)
 
 
 def _prefect() -> Finding:

@@ -20,7 +20,8 @@ from joblake.export.outcomes import RunResult, ScopeResult, failed_result
 from joblake.export.parents import Discovery, discover
 from joblake.export.planning import query_of
 from joblake.export.run import Clock, OpenRun, PlannedScope, Run, open_run, utc_now
-from joblake.lake.ledger import ScopePast, commit_listing, scope_past
+from joblake.lake.ledger import commit_listing
+from joblake.lake.past import ScopePast, read_past
 from joblake.lake.scope import Scope
 from joblake.listing.listing import Listing, run_listing
 from joblake.listing.pager import Pager, Query, open_pager
@@ -111,6 +112,7 @@ class _ScopeExport:
         self._source = shipped_catalogue().named(planned.scope.table)
         self._on_page = on_page
         self._query = query_of(self._source, opened.run.settings)
+        self._past: ScopePast | None = None
         schema = listed_schema(self._source.operation)
         folder = self._lake.spool(self._scope)
         self._spool = Spool(folder, schema, file_mode=self._lake.file_mode)
@@ -123,15 +125,15 @@ class _ScopeExport:
             return self._committed(started_at, _NO_LISTING, _NOTHING, outcome, error)
         try:
             # Before the first request: what cannot be merged need not be listed.
-            past = scope_past(self._lake, self._scope, self._lake.scope_files(self._scope))
+            self._past = past = read_past(self._lake, self._scope, self._source)
+            self._query = self._narrowed(past)
         except LakeError as refusal:
             return self._committed(
                 started_at, _NO_LISTING, _NOTHING, ListingOutcome.failed, describe(refusal)
             )
-        self._query = self._narrowed()
         listing, outcome, error = self._list(started_at, past)
         try:
-            merged = self._merge(is_whole=outcome is ListingOutcome.complete)
+            merged = self._merge(past, is_whole=outcome is ListingOutcome.complete)
         except Exception as refusal:  # noqa: BLE001 - the edge, as above
             merged, outcome, error = _NOTHING, ListingOutcome.failed, describe(refusal)
         if merged.held:
@@ -145,7 +147,7 @@ class _ScopeExport:
             self._spool.discard()
         return self._committed(started_at, listing, merged, outcome, error)
 
-    def _merge(self, *, is_whole: bool) -> Merged:
+    def _merge(self, past: ScopePast, *, is_whole: bool) -> Merged:
         if not self._spool.pages:
             self._spool.close()
             return _NOTHING
@@ -162,7 +164,7 @@ class _ScopeExport:
             mass_vanish_share=self._run.settings.mass_vanish_share,
             store_sensitive=self._run.settings.store_sensitive,
         )
-        return merge(self._lake, listed)
+        return merge(self._lake, past, listed)
 
     def _list(
         self, started_at: datetime, past: ScopePast
@@ -199,7 +201,7 @@ class _ScopeExport:
         outcome = ListingOutcome.filtered if self._filters() else ListingOutcome.complete
         return listing, outcome, None
 
-    def _narrowed(self) -> Query:
+    def _narrowed(self, past: ScopePast) -> Query:
         """The query, of an incremental listing only for what is new or may have changed.
 
         A query with a filter or limit of its own is asked as it is.
@@ -207,7 +209,7 @@ class _ScopeExport:
         settings = self._run.settings.for_table(self._scope.table)
         if not settings.incremental or self._filters():
             return self._query
-        since = narrowing(self._lake, self._scope, self._source, settings, self._run.observed_at)
+        since = narrowing(past, self._source, settings, self._run.observed_at)
         return replace(self._query, parameters={**self._query.parameters, **since})
 
     def _scoped_query(self) -> Query:
@@ -264,7 +266,8 @@ class _ScopeExport:
             odd_values=listing.odd_values,
         )
         try:
-            commit_listing(self._lake, result)
+            ledger = None if self._past is None else self._past.ledger
+            commit_listing(self._lake, result, ledger)
         except Exception as refusal:  # noqa: BLE001 - the edge: what is in the lake is told all the same
             return replace(result, outcome=ListingOutcome.failed, error=describe(refusal))
         return result

@@ -7,21 +7,21 @@ listing of everything, which is due every few days.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from joblake.lake.local import Lake
-from joblake.lake.scope import Scope
+from joblake import arrow
+from joblake.lake import parquet
+from joblake.lake.file import LakeFile
+from joblake.lake.ledger import LedgerRow
+from joblake.lake.past import ScopePast
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Settings
 from joblake.sources.catalogue import Source
-from joblake.sources.schema import column_of
+from joblake.sources.schema import column_of, observation_schema
 from joblake.sources.service_model import ParameterValue
 
 # Nights begin a few seconds earlier or later.
@@ -30,62 +30,50 @@ _NEWEST = pc.ScalarAggregateOptions(skip_nulls=False)
 
 
 def narrowing(
-    lake: Lake, scope: Scope, source: Source, settings: Settings, now: datetime
+    past: ScopePast, source: Source, settings: Settings, now: datetime
 ) -> dict[str, ParameterValue]:
     """The request parameter that leaves out what need not be listed; none where all must be.
 
     All must be where the source has no filter by time, where no complete listing is less than
-    `full_listing_days` old, where one waits for confirmation, and where files of the scope cannot
-    be read, which the merge will tell. Call with the scope locked.
+    `full_listing_days` old, and where the last one held a mass vanish for confirmation.
+    UnreadableFileError where one of the scope's files is damaged.
     """
     parameter = source.created_after
     if parameter is None or source.status is None or source.created is None:
         return {}
-    try:
-        listings = _listings(lake.scope_listing_files(scope))
-        complete = [row for row in listings if row["outcome"] == ListingOutcome.complete]
-        if not complete or complete[-1]["held"]:
-            return {}
-        due_at = complete[-1]["started_at"] + timedelta(days=settings.full_listing_days)
-        if now >= due_at - _TOLERANCE:
-            return {}
-        seen_until = _seen_until(listings, parameter)
-        oldest = _oldest_running(lake.scope_files(scope), source, source.status, source.created)
-    except (pa.ArrowException, OSError, KeyError):
+    listings = past.listings
+    complete = [row for row in listings if row.outcome is ListingOutcome.complete]
+    if not complete or complete[-1].held:
         return {}
-    since = min(seen_until, oldest or seen_until)
-    since -= timedelta(minutes=settings.overlap_minutes)
+    due_at = complete[-1].started_at + timedelta(days=settings.full_listing_days)
+    if now >= due_at - _TOLERANCE:
+        return {}
+    since = _seen_until(complete[0].started_at, listings, parameter)
+    oldest = _oldest_running(past.files, source, source.status, source.created)
+    since = min(since, oldest or since) - timedelta(minutes=settings.overlap_minutes)
     return {parameter: since.replace(microsecond=0)}
 
 
-def _listings(files: Iterable[Path]) -> list[dict[str, Any]]:
-    """A scope's listings on record, in order of time."""
-    columns = ["started_at", "outcome", "held", "filters"]
-    rows = [row for file in files for row in pq.ParquetFile(file).read(columns).to_pylist()]
-    return sorted(rows, key=lambda row: row["started_at"])
-
-
-def _seen_until(listings: Iterable[Mapping[str, Any]], parameter: str) -> datetime:
+def _seen_until(first: datetime, listings: Iterable[LedgerRow], parameter: str) -> datetime:
     """Until when everything that was created has been listed.
 
-    By complete listings, and by those that were filtered by time alone and left no gap.
+    Complete listings count, the earliest of which began at `first`, and those since then that were
+    filtered by time alone and left no gap.
     """
-    seen_until: datetime | None = None
+    seen_until = first
     for row in listings:
-        if row["outcome"] == ListingOutcome.complete:
-            seen_until = row["started_at"]
-        elif row["outcome"] == ListingOutcome.filtered and seen_until is not None:
-            filters = json.loads(row["filters"] or "{}")
-            if set(filters) == {parameter}:
-                is_joined = datetime.fromisoformat(filters[parameter]) <= seen_until
-                seen_until = row["started_at"] if is_joined else seen_until
-    if seen_until is None:
-        raise ValueError("there is no complete listing")
+        if row.outcome is ListingOutcome.complete:
+            seen_until = row.started_at
+        elif row.outcome is ListingOutcome.filtered and row.started_at > first:
+            filters = json.loads(row.filters or "{}")
+            is_by_time = set(filters) == {parameter}
+            if is_by_time and datetime.fromisoformat(filters[parameter]) <= seen_until:
+                seen_until = row.started_at
     return seen_until
 
 
 def _oldest_running(
-    files: Iterable[Path], source: Source, status_member: str, created_member: str
+    files: Iterable[LakeFile], source: Source, status_member: str, created_member: str
 ) -> datetime | None:
     """When the oldest resource was created that had neither ended nor vanished when last seen.
 
@@ -94,9 +82,11 @@ def _oldest_running(
     keys = [column_of(source, name) for name in source.key]
     status, created = column_of(source, status_member), column_of(source, created_member)
     columns = [*keys, status, created, "observed_at", "change"]
-    tables = [pq.ParquetFile(file).read(columns) for file in files]
-    if not tables:
-        return None
+    # Files that an older SDK wrote may lack columns.
+    tables = [arrow.no_rows(observation_schema(source)).select(columns)]
+    for file in files:
+        with parquet.reading(file) as opened:
+            tables.append(opened.read(columns))
     observed = pa.concat_tables(tables, promote_options="default").sort_by("observed_at")
     for key in keys:
         observed = observed.filter(pc.is_valid(observed.column(key)))

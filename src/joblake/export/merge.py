@@ -20,12 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from joblake import arrow
-from joblake.errors import LakeError
+from joblake.errors import LakeError, UnreadableFileError
 from joblake.export import difference
 from joblake.export.difference import Listed
+from joblake.lake import parquet
+from joblake.lake.file import LakeFile
 from joblake.lake.layout import month_of
-from joblake.lake.ledger import scope_past, until_won
 from joblake.lake.local import Lake
+from joblake.lake.past import ScopePast, read_past
+from joblake.lake.races import first_known, until_won
 from joblake.lake.scope import Scope
 from joblake.listing.rows import flatten_extras
 from joblake.quoting import literal
@@ -51,36 +54,43 @@ class Merged:
     held: int = 0
 
 
-def merge(lake: Lake, listed: Listed) -> Merged:
+def merge(lake: Lake, past: ScopePast, listed: Listed) -> Merged:
     """Write the observations that a listing gives rise to. Call with the scope locked.
 
-    What another machine observed since the listing began stands, because it is as new. LakeError
-    when the lake refuses, UnreadableFileError when one of the scope's files is damaged or foreign;
-    either way the lake is as it was.
+    `past` is what the lake held of the scope before the listing. What another machine observed
+    since then stands, because it is as new. LakeError when the lake refuses, UnreadableFileError
+    when one of the scope's files is damaged or foreign; either way the lake is as it was.
     """
-    return until_won(lambda: _merge(lake, listed))
+
+    def read() -> ScopePast:
+        return read_past(lake, listed.scope, listed.source)
+
+    known = past if lake.has_still(listed.scope, past.files) else read()
+    pasts = first_known(known, read)
+    return until_won(lambda: _merge(lake, next(pasts), listed))
 
 
-def _merge(lake: Lake, listed: Listed) -> Merged:
-    known_files = lake.scope_files(listed.scope)
-    past = scope_past(lake, listed.scope, known_files)
+def _merge(lake: Lake, past: ScopePast, listed: Listed) -> Merged:
     listed = replace(listed, observed_at=past.next_instant(listed.observed_at))
     target = lake.partition(listed.scope, month_of(listed.observed_at))
-    month = [file for file in known_files if lake.place_of(file) == target]
-    with _connection(lake, known_files, listed.scope) as connection:
+    known_month = next((file for file in past.files if file.path == target), None)
+    with _connection(lake, past.files, listed.scope) as connection:
         held = _read_held(lake, listed)
         connection.register("held", held)
         connection.register("typed", arrow.no_rows(observation_schema(listed.source)))
-        row_count = _compare(connection, listed, known_files)
+        row_count = _compare(connection, listed, [file.local for file in past.files])
         merged = _verdict(connection, listed.mass_vanish_share)
         is_held = merged.held > 0
         if merged.added + merged.changed + merged.vanished:
             connection.register("news", _news(connection, listed, row_count))
             connection.execute("drop table listed")  # all is known now, and memory is short
             partition = difference.partition_sql(
-                listed, month, has_vanished=merged.vanished > 0, is_held=is_held
+                listed,
+                [] if known_month is None else [known_month.local],
+                has_vanished=merged.vanished > 0,
+                is_held=is_held,
             )
-            with lake.replacing(target) as temporary:
+            with lake.replacing(target, known_month) as temporary:
                 _copy(connection, partition, temporary)
         if listed.is_whole and (is_held or held.num_rows):
             _write_held(lake, listed, connection, is_held=is_held)
@@ -158,9 +168,10 @@ def _read_held(lake: Lake, listed: Listed) -> pa.Table:
     if file is None:
         return nothing
     try:
-        held = pq.ParquetFile(file).read()
+        with parquet.reading(file) as opened:
+            held = opened.read()
         held_at = datetime.fromisoformat((held.schema.metadata or {})[b"held_at"].decode())
-    except (pa.ArrowInvalid, OSError, KeyError, ValueError):
+    except (UnreadableFileError, KeyError, ValueError):
         return nothing  # not confirmed, so held again
     return held if held_at < listed.started_at else nothing
 
@@ -173,7 +184,7 @@ def _write_held(
         f"select identity::varchar as identity from missed where not is_confirmed and {is_held}"
     ).to_arrow_table()
     marked = missing.replace_schema_metadata({"held_at": listed.ended_at.isoformat()})
-    with lake.replacing(lake.held(listed.scope), is_whole=True) as temporary:
+    with lake.overwriting(lake.held(listed.scope)) as temporary:
         pq.write_table(marked, temporary)
 
 
@@ -223,7 +234,7 @@ def _count(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:
 
 @contextmanager
 def _connection(
-    lake: Lake, files: Sequence[Path], scope: Scope
+    lake: Lake, files: Sequence[LakeFile], scope: Scope
 ) -> Iterator["duckdb.DuckDBPyConnection"]:
     """An in-memory DuckDB; its refusals become errors that name the file at fault."""
     # What does not fit in memory spills beside the spool, where nobody else may read.
@@ -246,18 +257,9 @@ def _connection(
         yield connection
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
-        if damaged := [file for file in files if _is_damaged(file)]:
-            raise lake.damaged(damaged[0], reason) from error
+        if (file := parquet.first_damaged(files)) is not None:
+            raise parquet.damaged(file, reason) from error
         raise LakeError(f"DuckDB could not merge: {reason}; check the lake's disk") from error
     finally:
         connection.close()
         shutil.rmtree(spill, ignore_errors=True)
-
-
-def _is_damaged(file: Path) -> bool:
-    try:
-        for _ in pq.ParquetFile(file).iter_batches():
-            pass
-    except (pa.ArrowInvalid, OSError):
-        return True
-    return False

@@ -9,17 +9,17 @@ the operating system drops when its owner dies.
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from joblake.errors import LakeError, UnreadableFileError, UsageError
+from joblake.errors import UsageError
 from joblake.lake.disk import fsync, lake_errors, make_durable_folder, walk
+from joblake.lake.file import LakeFile
 from joblake.lake.layout import (
     LISTINGS,
     OBSERVATIONS,
@@ -30,21 +30,12 @@ from joblake.lake.layout import (
 )
 from joblake.lake.scope import TABLE, Scope
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_COLUMNS_OF_EVERY_FILE = frozenset(
-    {"run_id", "account_id", "region_name", "observed_at", "change", "started_at", "outcome"}
-)
-
 
 @dataclass(frozen=True)
 class Lake(Layout):
     """A local folder of Parquet partitions. `file_mode` is the permission of every file.
 
-    What it says of files are local paths to read from, and places to replace; `place_of` leads from
-    the one to the other and `name_of` to what people call it. Here all three are the same; of a
-    lake on S3 (`s3_lake.S3Lake`) they are not.
+    Its paths are those of the layout; what lies at one is a LakeFile, which says where to read it.
     """
 
     file_mode: int = 0o600
@@ -86,13 +77,13 @@ class Lake(Layout):
 
     def try_writing(self) -> None:
         """See whether an export could write here; LakeError where not. No trace is left."""
-        place = self.root / ".locks"
+        folder = self.root / ".locks"
         if not self.exists():
-            place = next(folder for folder in self.root.parents if folder.exists())
-        with lake_errors(place):
+            folder = next(parent for parent in self.root.parents if parent.exists())
+        with lake_errors(folder):
             if self.exists():
-                place.mkdir(exist_ok=True)
-            with TemporaryDirectory(prefix=".joblake-", dir=place):
+                folder.mkdir(exist_ok=True)
+            with TemporaryDirectory(prefix=".joblake-", dir=folder):
                 pass
 
     def exists(self) -> bool:
@@ -108,61 +99,64 @@ class Lake(Layout):
         """The local folder that keeps a scope's pages until they are merged."""
         return self.work / ".spool" / scope.table / scope_path(scope)
 
-    def scope_files(self, scope: Scope) -> list[Path]:
+    def scope_files(self, scope: Scope) -> list[LakeFile]:
         """A scope's observation files, oldest month first."""
         folder = self.scope_folder(scope)
-        paths = self._files_below(folder)
-        return self._fetched(partitions_of_scope(folder, paths, OBSERVATIONS))
+        found = self._files_below(folder)
+        return self._fetched(found, partitions_of_scope(folder, found, OBSERVATIONS))
 
-    def scope_listing_files(self, scope: Scope) -> list[Path]:
+    def has_still(self, scope: Scope, files: Sequence[LakeFile]) -> bool:
+        """Whether these are still the scope's observation files. Call with the scope locked."""
+        del scope, files  # on a local disk the lock keeps everybody else away
+        return True
+
+    def scope_listing_files(self, scope: Scope) -> list[LakeFile]:
         """A scope's listing files, oldest month first."""
         folder = self.ledger_folder(scope)
-        return self._fetched(partitions_of_scope(folder, self._files_below(folder), LISTINGS))
+        found = self._files_below(folder)
+        return self._fetched(found, partitions_of_scope(folder, found, LISTINGS))
 
-    def file_at(self, place: Path) -> Path | None:
-        """The file to read from at a place, where there is one."""
-        found = self._fetched([file for file in self._files_below(place.parent) if file == place])
-        return found[0] if found else None
+    def file_at(self, path: Path) -> LakeFile | None:
+        """The file at a path, where there is one."""
+        found = self._files_below(path.parent)
+        return next(iter(self._fetched(found, [path])), None) if path in found else None
 
-    def table_files(self, table: str) -> list[Path]:
+    def table_files(self, table: str) -> list[LakeFile]:
         """All observation files of a table, over every scope and month."""
         folder = self.table_folder(table)
-        paths = self._files_below(folder)
-        return self._fetched(partitions_of_table(folder, paths, OBSERVATIONS))
+        found = self._files_below(folder)
+        return self._fetched(found, partitions_of_table(folder, found, OBSERVATIONS))
 
-    def listing_files(self) -> list[Path]:
+    def listing_files(self) -> list[LakeFile]:
         """All listing files, over every table, scope and month."""
         folder = self.ledger_root
-        paths = self._files_below(folder)
-        tables = sorted({path.relative_to(folder).parts[0] for path in paths})
-        return self._fetched(
-            [
-                path
-                for table in tables
-                if TABLE.fullmatch(table)
-                for path in partitions_of_table(folder / table, paths, LISTINGS)
-            ]
-        )
-
-    def place_of(self, file: Path) -> Path:
-        """The place that a file to read from was found at."""
-        return file
+        found = self._files_below(folder)
+        tables = sorted({path.relative_to(folder).parts[0] for path in found})
+        paths = [
+            path
+            for table in tables
+            if TABLE.fullmatch(table)
+            for path in partitions_of_table(folder / table, found, LISTINGS)
+        ]
+        return self._fetched(found, paths)
 
     def name_of(self, path: Path) -> str:
-        """What people call a place, or a file to read from."""
+        """What people call a path of the lake."""
         return str(path)
 
-    def _files_below(self, folder: Path) -> list[Path]:
-        """Every place below a folder that has a file; none where there is no such folder.
+    def _files_below(self, folder: Path) -> Mapping[Path, str | None]:
+        """The path of every file below a folder, with its version where the storage has any.
 
-        LakeError where it cannot be read: to a glob it would look empty.
+        None where there is no such folder. LakeError where it cannot be read: to a glob it would
+        look empty.
         """
         with lake_errors(folder, "read"):
-            return list(walk(folder))
+            return dict.fromkeys(walk(folder))
 
-    def _fetched(self, places: list[Path]) -> list[Path]:
-        """The files to read from, in the order of their places."""
-        return places
+    def _fetched(self, found: Mapping[Path, str | None], paths: Sequence[Path]) -> list[LakeFile]:
+        """The files at some of the paths that were found, ready to be read."""
+        del found
+        return [LakeFile(path, path, self.name_of(path)) for path in paths]
 
     @contextmanager
     def locked(self, scope: Scope) -> Iterator[None]:
@@ -207,15 +201,21 @@ class Lake(Layout):
                 else:
                     leftover.unlink(missing_ok=True)
 
+    def replacing(self, target: Path, known: LakeFile | None) -> AbstractContextManager[Path]:
+        """Give a temporary path to write, whose content was made from the `known` file at `target`.
+
+        Like `overwriting`, but RaceLostError where another machine has replaced the file since, or
+        made one where none was known. Call with the scope locked.
+        """
+        del known  # on a local disk the lock keeps everybody else away
+        return self.overwriting(target)
+
     @contextmanager
-    def replacing(self, target: Path, *, is_whole: bool = False) -> Iterator[Path]:
+    def overwriting(self, target: Path) -> Iterator[Path]:
         """Give a temporary path to write; it becomes the file at `target` when the block ends well.
 
-        Call with the scope locked. What is written was made from what this lake object has last
-        shown of the scope, unless it `is_whole` in itself: where another machine has replaced the
-        file since, RaceLostError. LakeError when the storage refuses. `target` is then as it was.
+        LakeError when the storage refuses. `target` is then as it was.
         """
-        del is_whole  # on a local disk the lock keeps everybody else away
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         with lake_errors(target):
             make_durable_folder(target.parent)
@@ -225,10 +225,10 @@ class Lake(Layout):
             temporary.rename(target)
             fsync(target.parent)
 
-    def remove(self, place: Path) -> None:
-        """Take away the file at a place, if there is one."""
-        with lake_errors(place):
-            place.unlink(missing_ok=True)
+    def remove(self, path: Path) -> None:
+        """Take away the file at a path, if there is one."""
+        with lake_errors(path):
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def scratch(self, path: Path) -> Iterator[Path]:
@@ -244,70 +244,3 @@ class Lake(Layout):
                 yield path
             finally:
                 path.unlink(missing_ok=True)
-
-    def unreadable_files(
-        self, files: Iterable[Path], schema: "pa.Schema | None" = None
-    ) -> list[tuple[Path, str]]:
-        """The files that are not Parquet, each with the reason.
-
-        With a `schema`, also those that another program wrote: without the columns that say which
-        run saw a row where, or with another type for a column of ours. Older files may lack columns
-        and newer ones have more. LakeError for a file that may not be read: that is no damage.
-        """
-        return self.schemas_of(files, schema)[1]
-
-    def schemas_of(
-        self, files: Iterable[Path], schema: "pa.Schema | None" = None
-    ) -> "tuple[dict[Path, pa.Schema], list[tuple[Path, str]]]":
-        """The schemas of those files that are readable, and the others with the reasons."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        schemas, refused = {}, []
-        for file in files:
-            try:
-                found = pq.read_schema(file)
-            except PermissionError as error:
-                raise LakeError(
-                    f"cannot read {self.name_of(file)}: Permission denied; it may well be sound: "
-                    "read it as its owner, or have its rights changed (file_mode sets those of "
-                    "new files)"
-                ) from error
-            except (pa.ArrowInvalid, OSError) as error:
-                refused.append((file, str(error).splitlines()[0]))
-                continue
-            if schema is not None and (reason := _difference(found, schema)):
-                refused.append((file, reason))
-            else:
-                schemas[file] = found
-        return schemas, refused
-
-    def require_readable(self, files: Iterable[Path], schema: "pa.Schema | None" = None) -> None:
-        """UnreadableFileError naming the first unreadable file (see there), and the way out."""
-        for file, reason in self.unreadable_files(files, schema):
-            raise self.unreadable(file, reason)
-
-    def unreadable(self, file: Path, reason: str) -> UnreadableFileError:
-        """The error of a file that is none of ours, and the way out."""
-        return self._unreadable(file, f"is not a readable Parquet file of joblake ({reason})")
-
-    def damaged(self, file: Path, reason: object) -> UnreadableFileError:
-        """The error of a file whose pages cannot be read, and the way out."""
-        return self._unreadable(file, f"is damaged ({reason})")
-
-    def _unreadable(self, file: Path, what: str) -> UnreadableFileError:
-        return UnreadableFileError(
-            f"{self.name_of(file)} {what}; restore it from a backup or move it out of the lake, "
-            "then run again"
-        )
-
-
-def _difference(found: "pa.Schema", schema: "pa.Schema") -> str | None:
-    """What shows that a file is none of ours; None where it is."""
-    for expected in schema:
-        if expected.name not in found.names:
-            if expected.name in _COLUMNS_OF_EVERY_FILE:
-                return f"it has no column {expected.name}"
-        elif (kind := found.field(expected.name).type) != expected.type:
-            return f"its column {expected.name} is {kind}, not {expected.type}"
-    return None

@@ -10,10 +10,11 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from joblake.aws.connections import storage_client
 from joblake.aws.refusals import describe, error_words
 from joblake.errors import JoblakeError, LakeError, RaceLostError, UsageError
 from joblake.lake.disk import lake_errors
-from joblake.lake.layout import S3_SCHEME
+from joblake.lake.file import LakeFile
+from joblake.lake.layout import OBSERVATIONS, S3_SCHEME, partitions_of_scope
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 
@@ -40,16 +42,13 @@ _LOST_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "No
 
 @dataclass(frozen=True)
 class S3Lake(Lake):
-    """A lake below `s3://bucket/prefix`; places are `bucket/prefix/…`, files are local copies.
+    """A lake below `s3://bucket/prefix`; its paths are `bucket/prefix/…`, and it reads copies.
 
-    An object of this class remembers the version of every place that it has shown, and replaces
-    only that one. Safe for use by several threads that replace different places.
+    Safe for use by several threads that replace different files.
     """
 
     work_root: Path = Path()
     client: Any = field(default=None, compare=False, repr=False)
-    _versions: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
-    _places: dict[Path, Path] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, location: str, *, file_mode: int, work_folder: Path) -> "S3Lake":
@@ -106,77 +105,78 @@ class S3Lake(Lake):
         found = {entry["Key"] for entry in answer.get("Contents", ())}
         return bool(found) and found != {self._key(self.root / _MARKER)}
 
-    def place_of(self, file: Path) -> Path:
-        """The place that a copy was made of."""
-        return self._places.get(file, file)
-
     def name_of(self, path: Path) -> str:
-        """The s3:// name of a place or of a copy."""
-        return S3_SCHEME + self.place_of(path).as_posix()
+        """The s3:// name of a path of the lake."""
+        return S3_SCHEME + path.as_posix()
 
-    def remove(self, place: Path) -> None:
-        """Take away the object at a place, if there is one."""
-        with self._errors(place, "remove"):
-            self.client.delete_object(Bucket=self._bucket, Key=self._key(place))
-        self._versions.pop(place, None)
+    def has_still(self, scope: Scope, files: Sequence[LakeFile]) -> bool:
+        """Whether these versions are still the scope's observation files."""
+        folder = self.scope_folder(scope)
+        found = self._files_below(folder)
+        paths = partitions_of_scope(folder, found, OBSERVATIONS)
+        return {path: found[path] for path in paths} == {file.path: file.version for file in files}
+
+    def remove(self, path: Path) -> None:
+        """Take away the object at a path, if there is one."""
+        with self._errors(path, "remove"):
+            self.client.delete_object(Bucket=self._bucket, Key=self._key(path))
+
+    def replacing(self, target: Path, known: LakeFile | None) -> AbstractContextManager[Path]:
+        """See Lake.replacing."""
+        if known is None:
+            return self._putting(target, {"IfNoneMatch": "*"})
+        return self._putting(target, {"IfMatch": str(known.version)})
 
     @contextmanager
-    def replacing(self, target: Path, *, is_whole: bool = False) -> Iterator[Path]:
-        """See Lake.replacing."""
+    def overwriting(self, target: Path) -> Iterator[Path]:
+        """See Lake.overwriting."""
+        with self._putting(target, {}) as temporary:
+            yield temporary
+
+    @contextmanager
+    def _putting(self, target: Path, condition: Mapping[str, str]) -> Iterator[Path]:
         temporary = self.work / "uploads" / f"{uuid.uuid4()}.tmp"
         with self.scratch(temporary):
             yield temporary
-            condition: dict[str, str] = {}
-            if not is_whole:
-                version = self._versions.get(target)
-                condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
             with lake_errors(temporary, "read"), temporary.open("rb") as body:
                 version = self._put(target, body, condition)
-            self._versions[target] = version
             self._keep(temporary, target, version)
 
-    def _files_below(self, folder: Path) -> list[Path]:
-        places = []
-        for known in list(self._versions):  # in one step: other threads add to it
-            if known.is_relative_to(folder):
-                del self._versions[known]
+    def _files_below(self, folder: Path) -> Mapping[Path, str | None]:
+        found: dict[Path, str | None] = {}
         with self._errors(folder, "list"):
             pages = self.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._key(folder) + "/"
             )
             for page in pages:
                 for entry in page.get("Contents", ()):
-                    place = Path(self._bucket, entry["Key"])
-                    if self._key(place) == entry["Key"]:  # not `a//b` or `folder/`
-                        self._versions[place] = entry["ETag"]
-                        places.append(place)
-        return places
+                    path = Path(self._bucket, entry["Key"])
+                    if self._key(path) == entry["Key"]:  # not `a//b` or `folder/`
+                        found[path] = entry["ETag"]
+        return found
 
-    def _fetched(self, places: list[Path]) -> list[Path]:
-        if not places:
+    def _fetched(self, found: Mapping[Path, str | None], paths: Sequence[Path]) -> list[LakeFile]:
+        if not paths:
             return []
-        if not self._places:
-            self._clear_old_copies()
-        with ThreadPoolExecutor(min(len(places), DOWNLOADS_AT_ONCE)) as pool:
-            return list(pool.map(self._fetch, places))
+        with ThreadPoolExecutor(min(len(paths), DOWNLOADS_AT_ONCE)) as pool:
+            return list(pool.map(lambda path: self._fetch(path, str(found[path])), paths))
 
-    def _fetch(self, place: Path) -> Path:
-        copy = self._copy(place, self._versions[place])
+    def _fetch(self, path: Path, version: str) -> LakeFile:
+        copy = self._copy(path, version)
         with lake_errors(copy):
             try:
                 os.utime(copy)  # what is asked for is kept
             except FileNotFoundError:
-                copy = self._download(place)
-        self._places[copy] = place
-        return copy
+                return self._download(path)
+        return LakeFile(path, copy, self.name_of(path), version)
 
-    def _download(self, place: Path) -> Path:
+    def _download(self, path: Path) -> LakeFile:
         """Copy an object as it is now, which may be newer than the version that was listed."""
         for is_last in (False, False, True):
-            temporary = self.work / "copies" / f"{uuid.uuid4()}.tmp"
-            with self._errors(place, "read"), self.scratch(temporary):
+            temporary = self._copies / f"{uuid.uuid4()}.tmp"
+            with self._errors(path, "read"), self.scratch(temporary):
                 try:
-                    answer = self.client.get_object(Bucket=self._bucket, Key=self._key(place))
+                    answer = self.client.get_object(Bucket=self._bucket, Key=self._key(path))
                     with lake_errors(temporary), temporary.open("wb") as file:
                         for chunk in answer["Body"].iter_chunks(_CHUNK_BYTES):
                             file.write(chunk)
@@ -184,25 +184,29 @@ class S3Lake(Lake):
                     if is_last:
                         raise
                     continue
-                self._versions[place] = answer["ETag"]
-                return self._keep(temporary, place, answer["ETag"])
+                return self._keep(temporary, path, answer["ETag"])
         raise AssertionError("unreachable")
 
-    def _keep(self, temporary: Path, place: Path, version: str) -> Path:
+    def _keep(self, temporary: Path, path: Path, version: str) -> LakeFile:
         """Make a file, which must be whole, the copy of an object's version."""
-        copy = self._copy(place, version)
+        copy = self._copy(path, version)
         with lake_errors(copy):
             copy.parent.mkdir(parents=True, exist_ok=True)
             temporary.rename(copy)
-        self._places[copy] = place
-        return copy
+        return LakeFile(path, copy, self.name_of(path), version)
 
-    def _copy(self, place: Path, version: str) -> Path:
-        name = hashlib.sha256(f"{place.as_posix()}\n{version}".encode()).hexdigest()
-        return self.work / "copies" / f"{name}{place.suffix}"
+    def _copy(self, path: Path, version: str) -> Path:
+        name = hashlib.sha256(f"{path.as_posix()}\n{version}".encode()).hexdigest()
+        return self._copies / f"{name}{path.suffix}"
+
+    @cached_property
+    def _copies(self) -> Path:
+        """The folder of copies, after those are removed that nobody asked for lately."""
+        self._clear_old_copies()
+        return self.work / "copies"
 
     def _clear_old_copies(self) -> None:
-        """Remove copies that nobody asked for lately, and uploads of runs that died."""
+        """Remove old copies, and uploads of runs that died."""
         oldest = time.time() - KEEP_COPIES_SECONDS
         for file in [*self.work.glob("copies/*"), *self.work.glob("uploads/*")]:
             with lake_errors(file), suppress(FileNotFoundError):
@@ -212,32 +216,32 @@ class S3Lake(Lake):
     def _clear_temporary_files(self, scope: Scope) -> None:
         self._clear(self.spool(scope).glob("*.tmp"))
 
-    def _put(self, place: Path, body: Any, condition: dict[str, str]) -> str:
+    def _put(self, path: Path, body: Any, condition: Mapping[str, str]) -> str:
         """Write an object and return its version; RaceLostError where the condition fails."""
         writer = str(uuid.uuid4())
-        with self._errors(place, "write"):
+        with self._errors(path, "write"):
             try:
                 answer = self.client.put_object(
                     Bucket=self._bucket,
-                    Key=self._key(place),
+                    Key=self._key(path),
                     Body=body,
                     Metadata={_WRITER: writer},
                     **condition,
                 )
             except (boto_errors.ClientError, boto_errors.BotoCoreError) as error:
                 # A request may have won although its answer, or that of a repeated one, was lost.
-                answer = self._head(place)
+                answer = self._head(path)
                 if answer["Metadata"].get(_WRITER) != writer:
                     if not _is_lost(error):
                         raise
                     raise RaceLostError(
-                        f"another writer replaced {self.name_of(place)} meanwhile; run again"
+                        f"another writer replaced {self.name_of(path)} meanwhile; run again"
                     ) from error
         return str(answer["ETag"])
 
-    def _head(self, place: Path) -> Any:
+    def _head(self, path: Path) -> Any:
         try:
-            return self.client.head_object(Bucket=self._bucket, Key=self._key(place))
+            return self.client.head_object(Bucket=self._bucket, Key=self._key(path))
         except (boto_errors.ClientError, boto_errors.BotoCoreError):
             return {"Metadata": {}}
 
@@ -245,19 +249,19 @@ class S3Lake(Lake):
     def _bucket(self) -> str:
         return self.root.parts[0]
 
-    def _key(self, place: Path) -> str:
-        return "/".join(place.parts[1:])
+    def _key(self, path: Path) -> str:
+        return "/".join(path.parts[1:])
 
     @contextmanager
-    def _errors(self, place: Path, what: str) -> Iterator[None]:
-        """Turn what S3 refuses into a LakeError that names the place."""
+    def _errors(self, path: Path, what: str) -> Iterator[None]:
+        """Turn what S3 refuses into a LakeError that names the path."""
         try:
             yield
         except JoblakeError:
             raise
         except Exception as error:
             raise LakeError(
-                f"cannot {what} {self.name_of(place)}: {describe(error)}; check the bucket's name, "
+                f"cannot {what} {self.name_of(path)}: {describe(error)}; check the bucket's name, "
                 "rights and endpoint"
             ) from error
 

@@ -42,7 +42,7 @@ def write_report(
             _write(lake, written, clock())
         return str(output)
     target = lake.mart(REPORT)
-    with lake.locked_marts(), lake.replacing(target, is_whole=True) as written:
+    with lake.locked_marts(), lake.overwriting(target) as written:
         _write(lake, written, clock())
     return lake.name_of(target)
 

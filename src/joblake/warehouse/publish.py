@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ import duckdb
 import pyarrow.parquet as pq
 from pyarrow.dataset import dataset
 
-from joblake.errors import LakeError, RaceLostError, UsageError
+from joblake.errors import LakeError, UsageError
 from joblake.lake.local import Lake
+from joblake.lake.races import until_won
 from joblake.warehouse.views import View, read_views
-from joblake.warehouse.warehouse import ATTEMPTS, Warehouse, open_warehouse
+from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
 MARTS = (
     "history.jobs",
@@ -73,10 +74,7 @@ def publish(lake: Lake) -> tuple[Published, ...]:
     damaged, LakeError when the lake cannot be written; a mart is then the old one or the new one.
     """
     with lake.locked_marts():
-        for _ in range(ATTEMPTS - 1):
-            with suppress(RaceLostError):
-                return _publish(lake)
-        return _publish(lake)
+        return until_won(lambda: _publish(lake))
 
 
 def _publish(lake: Lake) -> tuple[Published, ...]:
@@ -86,12 +84,12 @@ def _publish(lake: Lake) -> tuple[Published, ...]:
         written = {}
         for view in (views[name] for name in MARTS):
             target = lake.mart(f"{view.name}.parquet")
-            written[view.name] = replacing.enter_context(lake.replacing(target, is_whole=True))
+            written[view.name] = replacing.enter_context(lake.overwriting(target))
             rows = _write_mart(warehouse, view, written[view.name])
             size = written[view.name].stat().st_size
             published.append(Published(view.name, lake.name_of(target), rows, size))
         target = lake.mart(DATABASE)
-        database = replacing.enter_context(lake.replacing(target, is_whole=True))
+        database = replacing.enter_context(lake.overwriting(target))
         _write_database(written, database)
         total = sum(mart.rows for mart in published)
         size = database.stat().st_size

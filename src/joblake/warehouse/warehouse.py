@@ -13,7 +13,7 @@ import tempfile
 import weakref
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -23,8 +23,12 @@ import duckdb
 import pyarrow as pa
 
 from joblake.errors import RaceLostError, UsageError
+from joblake.lake import parquet
+from joblake.lake.file import LakeFile
 from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
+from joblake.lake.parquet import Refused
+from joblake.lake.races import until_won
 from joblake.quoting import identifier, pattern, patterns
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import TIMESTAMP, observation_schema
@@ -49,8 +53,6 @@ _TYPES: Mapping[pa.DataType, str] = {
 _BATCH_ROWS = 122_880  # a row group of DuckDB's
 _BATCH_TEXTS = 10_240  # as many become Python's at a time
 _DISTORTED = frozenset({"BIGNUM", "BIT", "TIME WITH TIME ZONE", "UHUGEINT"})
-ATTEMPTS = 5
-"""How often a query is asked at most, because an export wrote to the lake meanwhile."""
 _CHANGED = "an export wrote to the lake while it was read; ask again"
 
 
@@ -63,14 +65,12 @@ class Warehouse:
     def __init__(
         self,
         connection: "duckdb.DuckDBPyConnection",
-        lake: Lake,
-        files: Sequence[Path],
-        skipped: Sequence[tuple[Path, str]],
+        files: Sequence[LakeFile],
+        skipped: Sequence[Refused],
         spill_folder: Path,
     ) -> None:
         self.connection = connection
-        self.skipped = tuple((lake.name_of(file), reason) for file, reason in skipped)
-        self._lake = lake
+        self.skipped = tuple((refused.file.name, refused.reason) for refused in skipped)
         self._files = tuple(files)
         self._discard = weakref.finalize(self, shutil.rmtree, spill_folder, ignore_errors=True)
 
@@ -97,19 +97,20 @@ class Warehouse:
         UsageError in one line when the statement is refused or wrong, UnreadableFileError when it
         needs a damaged file.
         """
-        for _ in range(ATTEMPTS):
-            with suppress(RaceLostError), self.unchanged():
-                relation = _for_arrow(self._relation(sql, parameters))
-                return Answer(relation.to_arrow_table())
-        raise RaceLostError(_CHANGED)
+        return until_won(lambda: self._query(sql, parameters))
+
+    def _query(self, sql: str, parameters: Parameters | None) -> Answer:
+        with self.unchanged():
+            relation = _for_arrow(self._relation(sql, parameters))
+            return Answer(relation.to_arrow_table())
 
     def remember(self, name: str, sql: str) -> None:
         """Keep the answer to a select of ours as a temporary table, for those that ask it often."""
-        for _ in range(ATTEMPTS):
-            with suppress(RaceLostError), self.unchanged():
-                self.connection.execute(f"create or replace temp table {name} as {sql}")
-                return
-        raise RaceLostError(_CHANGED)
+        until_won(lambda: self._remember(name, sql))
+
+    def _remember(self, name: str, sql: str) -> None:
+        with self.unchanged():
+            self.connection.execute(f"create or replace temp table {name} as {sql}")
 
     def stream(self, sql: str, parameters: Parameters | None = None) -> pa.RecordBatchReader:
         """The same in batches, however many rows there are. Read it before the next query.
@@ -148,7 +149,7 @@ class Warehouse:
             try:
                 return read_only(cursor, sql)
             except duckdb.Error as error:
-                _fail(self._lake, cursor, self._files, error)
+                _fail(self._files, error)
 
     def _batches(
         self, reader: pa.RecordBatchReader, before: Sequence[object]
@@ -167,7 +168,7 @@ class Warehouse:
             yield
         except (duckdb.Error, OSError, pa.ArrowException) as error:  # Arrow's are of a stream
             if self._versions() == before:
-                _fail(self._lake, self.connection, self._files, error)
+                _fail(self._files, error)
         if self._versions() != before:
             raise RaceLostError(_CHANGED)
 
@@ -175,7 +176,7 @@ class Warehouse:
         versions: list[tuple[int, int] | None] = []
         for file in self._files:
             try:
-                found = file.stat()
+                found = file.local.stat()
             except OSError:
                 versions.append(None)
             else:
@@ -205,10 +206,7 @@ def open_warehouse(lake: Lake, *, skip_unreadable: bool = False) -> Warehouse:
 
     `skip_unreadable` leaves out what is not Parquet.
     """
-    for _ in range(ATTEMPTS - 1):
-        with suppress(RaceLostError):
-            return _open(lake, skip_unreadable=skip_unreadable)
-    return _open(lake, skip_unreadable=skip_unreadable)
+    return until_won(lambda: _open(lake, skip_unreadable=skip_unreadable))
 
 
 def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
@@ -220,14 +218,20 @@ def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
     tables["listings"] = listings
     schemas = {source.table: observation_schema(source) for source in shipped_catalogue().values()}
     schemas["listings"] = LEDGER_SCHEMA
-    skipped = []
+    readable: list[LakeFile] = []
+    skipped: list[Refused] = []
     columns: dict[str, dict[Path, list[str]]] = {}
     for table, files in tables.items():
-        readable, refused = lake.schemas_of(files, schemas[table])
-        if refused and not skip_unreadable:
-            raise lake.unreadable(*refused[0])
-        skipped += refused
-        columns[table] = {file: schema.names for file, schema in readable.items()}
+        columns[table] = {}
+        for file in files:
+            found = parquet.schema_of(file, schemas[table])
+            if not isinstance(found, Refused):
+                readable.append(file)
+                columns[table][file.local] = found.names
+            elif skip_unreadable:
+                skipped.append(found)
+            else:
+                raise found.error
     spill_folder = Path(tempfile.mkdtemp(prefix="joblake-"))
     connection = duckdb.connect(
         ":memory:",
@@ -238,8 +242,7 @@ def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
             "python_enable_replacements": False,
         },
     )
-    files = _flat(columns.values())
-    warehouse = Warehouse(connection, lake, files, skipped, spill_folder)
+    warehouse = Warehouse(connection, readable, skipped, spill_folder)
     connection.execute("set global timezone = 'UTC'")
     _create_observations(connection, {table: {} for table in tables})
     _create_views(connection)
@@ -248,7 +251,7 @@ def _open(lake: Lake, *, skip_unreadable: bool) -> Warehouse:
     with warehouse.unchanged():
         _create_observations(connection, columns)
     connection.execute(f"set search_path = '{_SEARCH_PATH}'")
-    close_fence(connection, files)
+    close_fence(connection, [file.local for file in readable])
     return warehouse
 
 
@@ -321,29 +324,20 @@ def _create_all(connection: "duckdb.DuckDBPyConnection", statements: Sequence[st
         waiting = [statement for statement, _ in refused]
 
 
-def _fail(
-    lake: Lake, connection: "duckdb.DuckDBPyConnection", files: Sequence[Path], error: Exception
-) -> NoReturn:
+def _fail(files: Sequence[LakeFile], error: Exception) -> NoReturn:
     """Raise what DuckDB's error amounts to: a damaged file, or a wrong statement."""
     text = str(error)
-    file = next((f for f in files if str(f) in text or pattern(f) in text), None)
+    named = (f for f in files if str(f.local) in text or pattern(f.local) in text)
+    file = next(named, None)
     # DuckDB gives an error without a class, and without a file, for damaged Thrift structures.
     if file is None and (type(error) is duckdb.Error or not isinstance(error, duckdb.Error)):
-        lake.require_readable(files)
-        file = next((f for f in files if _is_damaged(connection, f)), None)
+        parquet.require_readable(files)
+        file = parquet.first_damaged(files)
     if file is not None:
-        lake.require_readable([file])
+        parquet.require_readable([file])
     if file is None or isinstance(error, duckdb.PermissionException):
         raise UsageError(_one_line(error)) from None
-    raise lake.damaged(file, text.splitlines()[0]) from None
-
-
-def _is_damaged(connection: "duckdb.DuckDBPyConnection", file: Path) -> bool:
-    try:
-        connection.execute(f"select max(hash(t)) from {_parquet([file])} t").fetchall()
-    except duckdb.Error:
-        return True
-    return False
+    raise parquet.damaged(file, text) from None
 
 
 def _one_line(error: Exception) -> str:
@@ -368,7 +362,3 @@ def _one_line(error: Exception) -> str:
 
 def _parquet(files: Iterable[Path]) -> str:
     return f"read_parquet({patterns(files)}, hive_partitioning = false)"
-
-
-def _flat(groups: Iterable[Iterable[Path]]) -> list[Path]:
-    return [file for group in groups for file in group]
