@@ -198,7 +198,7 @@ def test_every_setting_is_an_option_of_the_flow():
         timeout=SECONDS,
         check=True,
     ).stdout
-    options = set(re.findall(r"(?m)^  (--[a-z-]+) VALUE", shown))
+    options = set(re.findall(r"(?m)^  (--[a-z-]+) (?:FILE|VALUE)", shown))
     assert options == {f"--{name.replace('_', '-')}" for name in ("config", *Settings.model_fields)}
 
 
