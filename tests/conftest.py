@@ -18,6 +18,20 @@ from s3_server import S3Server
 
 choose_profile()
 
+_DEAR = (
+    "cli/test_demo.py",
+    "journeys/test_flow.py",
+    "warehouse/test_publish.py",
+    "journeys/test_crashes.py",
+    "report/test_report.py",
+    "cli/test_cli.py",
+    "journeys/test_faults.py",
+    "warehouse/test_views.py",
+    "lake/test_s3_lake.py",
+    "aws/test_politeness.py",
+)
+"""The files that take longest begin first: the last ones to end are then short."""
+
 _FOREIGN = ("AWS_", "JOBLAKE_", "PREFECT_")
 
 
@@ -77,10 +91,17 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{s3_server.bucket}/{uuid.uuid4()}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def night() -> datetime:
     """The instant of a first night."""
     return datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of dear files first; xdist hands out files in this order."""
+    tests = Path(__file__).parent
+    rank = {tests / name: number for number, name in enumerate(_DEAR)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,5 +1,6 @@
 """Files in the lake that are none of ours: named, with the way out, and never overwritten."""
 
+import shutil
 from datetime import timedelta
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from exporting import (
     observations,
     run_export,
 )
-from joblake.endpoint import FixedResources
+from joblake.endpoint import EndpointServer, FixedResources
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 from lake_rows import paths_of
@@ -81,6 +82,21 @@ def jobs(serve):
     return put
 
 
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory, night):
+    """A lake in which jobs 1 and 2 were listed in both regions."""
+    lake = tmp_path_factory.mktemp("first") / "lake"
+    resources = FixedResources({JOBS: [customization_job(1), customization_job(2)]})
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        EndpointServer(resources) as server,
+    ):
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        assert run_export(lake, at=night, region=(REGION, OTHER)).is_good
+    return lake
+
+
 def file_of(lake, name):
     found = Lake(lake)
     files = paths_of([*found.scope_files(SCOPE), *found.scope_listing_files(SCOPE)])
@@ -109,14 +125,13 @@ MATRIX = [
 
 @pytest.mark.parametrize(("fault", "name", "days"), MATRIX)
 def test_a_file_that_is_none_of_ours_fails_its_scope_and_stays(  # noqa: PLR0913, PLR0917 - a matrix
-    jobs, lake, night, fault, name, days
+    jobs, lake, first_night, night, fault, name, days
 ):
     """The scope fails with the file's name and the way out; other scopes go on; the file stays.
 
     Put back, the next run goes on as if nothing had been.
     """
-    jobs(1, 2)
-    run_export(lake, at=night, region=(REGION, OTHER))
+    shutil.copytree(first_night, lake)
     file = file_of(lake, name)
     sound = file.read_bytes()
     spoiled = spoil(file, {**BROKEN, **FOREIGN}[fault])
@@ -210,9 +225,7 @@ def test_files_beside_the_partitions_are_nobodys_business(jobs, lake, night):
     assert len(listing_rows(lake)) == 2
 
 
-@pytest.mark.parametrize(
-    "name", ["a[1-2]b", "it's", "a*b?", "sp ace", "ünï🦆", "{x}", "a=b", "%41"]
-)
+@pytest.mark.parametrize("name", ["a[1-2]b it's", "a*b? a=b", "sp ace %41", "ünï🦆 {x}"])
 def test_a_lake_may_have_any_name(jobs, tmp_path, night, name):
     """No character of the lake's path is a pattern or a quotation mark to DuckDB."""
     lake, beside = tmp_path / name / "lake", tmp_path / "a1b" / "lake"
