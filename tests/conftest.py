@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 
 from browsing import chromium
 from examples import choose_profile
+from exporting import point_at
 from joblake.endpoint import EndpointServer, FixedResources
 from s3_server import S3Server
 
@@ -62,8 +63,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., EndpointSer
 
         def start(resources: Any = None, **options: Any) -> EndpointServer:
             server = stack.enter_context(EndpointServer(resources or FixedResources(), **options))
-            for name, value in server.environment().items():
-                monkeypatch.setenv(name, value)
+            point_at(server, monkeypatch)
             return server
 
         yield start
@@ -89,6 +89,12 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     return f"s3://{s3_server.bucket}/{uuid.uuid4()}"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """The place of a lake of the test's own, where there is none yet."""
+    return tmp_path / "lake"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What the exporter's tests share: resources as AWS lists them, an export, a look into the lake."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from joblake.endpoint import FixedResources
+from joblake.endpoint import EndpointServer, FixedResources
 from joblake.export.export import export
 from joblake.export.outcomes import RunResult, ScopeResult
 from joblake.export.planning import plan
@@ -120,6 +122,20 @@ def resources_of(
             INFERENCES: [inference_job(number) for number in range(inferences)],
         }
     )
+
+
+def point_at(server: EndpointServer, patch: pytest.MonkeyPatch) -> None:
+    """Have this process's boto3 talk to a server."""
+    for name, value in server.environment().items():
+        patch.setenv(name, value)
+
+
+@contextmanager
+def serving(resources: Any, **options: Any) -> Iterator[EndpointServer]:
+    """An endpoint over given resources, to which this process's boto3 talks in the block."""
+    with EndpointServer(resources, **options) as server, pytest.MonkeyPatch.context() as patch:
+        point_at(server, patch)
+        yield server
 
 
 def run_export(lake: Path, *, at: datetime | None = None, **options: Any) -> RunResult:

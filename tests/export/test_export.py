@@ -53,11 +53,6 @@ TRAINED = "trained_model_inference_jobs"
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return tmp_path / "lake"
-
-
-@pytest.fixture
 def jobs(serve):
     """Set the customization jobs that the endpoint lists from now on."""
     resources = FixedResources()

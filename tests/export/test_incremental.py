@@ -32,11 +32,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return tmp_path / "lake"
-
-
-@pytest.fixture
 def resources():
     return FixedResources()
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from exporting import ACCOUNT, JOBS, REGION, customization_job, listing_rows, run_export
-from joblake.endpoint import EndpointServer, FixedResources
+from exporting import ACCOUNT, JOBS, REGION, customization_job, listing_rows, run_export, serving
+from joblake.endpoint import FixedResources
 from joblake.lake.layout import scope_path
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
@@ -48,20 +48,12 @@ needs_strace = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def endpoint():
-    """An endpoint in its second night."""
+    """The resources of an endpoint in its second night, to which boto3 talks here."""
     resources = FixedResources({JOBS: SECOND})
-    with EndpointServer(resources) as server:
-        yield resources, server
-
-
-@pytest.fixture(autouse=True)
-def _pointed_at_it(endpoint, monkeypatch):
-    """This process's boto3 talks to the endpoint."""
-    _, server = endpoint
-    for name, value in server.environment().items():
-        monkeypatch.setenv(name, value)
+    with serving(resources):
+        yield resources
 
 
 @dataclass(frozen=True)
@@ -76,31 +68,28 @@ class Nights:
 @pytest.fixture(scope="module")
 def nights(endpoint, request, tmp_path_factory):
     """What the lake holds before the second night, and after an undisturbed one."""
-    resources, server = endpoint
     folder = tmp_path_factory.mktemp("nights")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment().items():
-            patch.setenv(name, value)
-        if getattr(request, "param", None) == "no lake yet":
-            (folder / "lake").mkdir()
-        else:
-            resources.lists[JOBS] = FIRST
-            assert run_export(folder / "lake", at=NIGHT).is_good
-            resources.lists[JOBS] = SECOND
-        before = contents(folder / "lake")
-        shutil.copytree(folder / "lake", folder / "undisturbed")
-        assert run_export(folder / "undisturbed", at=NIGHT + DAY).is_good
+    if getattr(request, "param", None) == "no lake yet":
+        (folder / "lake").mkdir()
+    else:
+        endpoint.lists[JOBS] = FIRST
+        assert run_export(folder / "lake", at=NIGHT).is_good
+        endpoint.lists[JOBS] = SECOND
+    before = contents(folder / "lake")
+    shutil.copytree(folder / "lake", folder / "undisturbed")
+    assert run_export(folder / "undisturbed", at=NIGHT + DAY).is_good
     return Nights(folder / "lake", before, contents(folder / "undisturbed"))
 
 
 @pytest.fixture(scope="module")
-def driver(endpoint, tmp_path_factory):
+def driver(tmp_path_factory):
     """Exports in processes of their own, ready to be killed."""
-    _, server = endpoint
     folder = tmp_path_factory.mktemp("driver")
     said = (folder / "stderr").open("w+")
-    environment = os.environ | server.environment()
-    environment |= {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONWARNINGS": "ignore"}
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONWARNINGS": "ignore",
+    }
     process = subprocess.Popen(
         [sys.executable, Path(__file__).parents[1] / "crash_driver.py"],
         stdin=subprocess.PIPE,
@@ -464,7 +453,6 @@ def test_a_reader_never_sees_less(tmp_path, endpoint):
     Each night adds one job and changes another, so that a reader who saw half a night would
     count it.
     """
-    resources, _ = endpoint
     lake = tmp_path / "lake"
     seen = []
     sql = """
@@ -479,13 +467,13 @@ def test_a_reader_never_sees_less(tmp_path, endpoint):
             for number in range(500):
                 if len(set(seen)) > 5:
                     break
-                resources.lists[JOBS] = [
+                endpoint.lists[JOBS] = [
                     customization_job(n, status="Completed" if n < number else "InProgress")
                     for n in range(number + 1)
                 ]
                 assert run_export(lake, at=NIGHT + number * MINUTE).is_good
         finally:
-            resources.lists[JOBS] = SECOND
+            endpoint.lists[JOBS] = SECOND
 
     with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(write)

@@ -14,7 +14,8 @@ import pytest
 
 from command_line import Finished, run_joblake
 from declared import SOURCES
-from joblake.endpoint import EndpointServer, World
+from exporting import serving
+from joblake.endpoint import World
 from joblake.export.export import export
 from joblake.export.planning import plan, query_of
 from joblake.lake.local import Lake
@@ -87,12 +88,7 @@ def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     last = datetime(2026, 11, 15, 2, tzinfo=UTC)
     clock = _Clock(last)
     world = World(first_day=date(2026, 9, 28), days=60)
-    with (
-        EndpointServer(world, clock=clock) as server,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in server.environment().items():
-            patch.setenv(name, value)
+    with serving(world, clock=clock):
         for days in range(9, -1, -1):
             clock.instant = last - timedelta(days=days)
             result = export(plan(load_settings(lake=str(lake.root)), clock=clock), clock=clock)

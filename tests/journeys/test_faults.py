@@ -23,6 +23,7 @@ from exporting import (
     membership_of,
     observations,
     run_export,
+    serving,
 )
 from faults import (
     DAMAGES,
@@ -38,7 +39,7 @@ from faults import (
     scripted,
 )
 from joblake.aws import connections
-from joblake.endpoint import EndpointServer, FixedResources, error_answer, json_answer
+from joblake.endpoint import FixedResources, error_answer, json_answer
 from joblake.export.export import export
 from joblake.export.planning import plan
 from joblake.lake.local import Lake
@@ -51,11 +52,6 @@ FIRST_NIGHT = datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
 PLACES = {1: "us-east-1", 2: "us-west-2", 3: "eu-west-1"}
 """The regions whose first, second (middle) and third (last) page is at fault."""
 QUICK = {"max_attempts": 2, "page_size": 2}
-
-
-@pytest.fixture
-def lake(tmp_path):
-    return tmp_path / "lake"
 
 
 @pytest.fixture
@@ -114,12 +110,7 @@ def state(lake, region=REGION):
 def first_night(tmp_path_factory):
     """A lake in which jobs 1 to 5 were listed, running, in each of the three regions."""
     lake = tmp_path_factory.mktemp("first") / "lake"
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        EndpointServer(FixedResources({JOBS: jobs(1, 2, 3, 4, 5)})) as server,
-    ):
-        for name, value in server.environment().items():
-            patch.setenv(name, value)
+    with serving(FixedResources({JOBS: jobs(1, 2, 3, 4, 5)})):
         assert run_export(lake, at=FIRST_NIGHT, region=tuple(PLACES.values())).is_good
     return lake
 

@@ -17,8 +17,9 @@ from exporting import (
     listing_rows,
     observations,
     run_export,
+    serving,
 )
-from joblake.endpoint import EndpointServer, FixedResources
+from joblake.endpoint import FixedResources
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 from lake_rows import paths_of
@@ -67,11 +68,6 @@ FOREIGN = {
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return tmp_path / "lake"
-
-
-@pytest.fixture
 def jobs(serve):
     resources = FixedResources()
     serve(resources)
@@ -87,12 +83,7 @@ def first_night(tmp_path_factory, night):
     """A lake in which jobs 1 and 2 were listed in both regions."""
     lake = tmp_path_factory.mktemp("first") / "lake"
     resources = FixedResources({JOBS: [customization_job(1), customization_job(2)]})
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        EndpointServer(resources) as server,
-    ):
-        for name, value in server.environment().items():
-            patch.setenv(name, value)
+    with serving(resources):
         assert run_export(lake, at=night, region=(REGION, OTHER)).is_good
     return lake
 

@@ -38,11 +38,6 @@ QUICK = {"max_attempts": 1, "page_size": 2}
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return tmp_path / "lake"
-
-
-@pytest.fixture
 def endpoint(serve):
     """An endpoint of seven jobs, in four pages of two."""
     resources, switch = FixedResources(), Switch()

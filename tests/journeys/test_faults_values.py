@@ -119,11 +119,6 @@ SPELLINGS = (
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return tmp_path / "lake"
-
-
-@pytest.fixture
 def listed(serve, lake, night):
     """Export items, one more night each time, and give the result."""
     resources, switch, nights = FixedResources(), Switch(), count()

@@ -70,11 +70,6 @@ HOSTILE = [
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return tmp_path / "lake"
-
-
-@pytest.fixture
 def service(serve, monkeypatch):
     """An endpoint, and credentials whose secrets can be told from anything else."""
 
