@@ -30,8 +30,9 @@ from exporting import (
 )
 from faults import OnPage, Switch, error
 from joblake.errors import LakeError, RaceLostError, UnreadableFileError, UsageError
-from joblake.export.export import export
+from joblake.export.export import export, export_scope
 from joblake.export.planning import plan
+from joblake.export.run import open_run
 from joblake.lake.ledger import LedgerRow, commit_listing
 from joblake.lake.s3 import KEEP_COPIES_SECONDS
 from joblake.lake.scope import Scope
@@ -44,6 +45,7 @@ from s3_server import READ_ONLY
 
 SCOPE = Scope("model_customization_jobs", ACCOUNT, REGION)
 MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
 MONTH = "2026-11"
 
 
@@ -226,6 +228,41 @@ def test_a_race_is_lost_by_whoever_read_first(s3):
         again.write_bytes(file.local.read_bytes() + b" and early")
     (file,) = paths_of(other.scope_files(SCOPE))
     assert file.read_bytes() == b"late and early"
+
+
+def test_a_scope_has_still_its_files_until_another_machine_writes(s3):
+    """A replaced, a new and a removed object are each noticed."""
+    one, other = lake_at(s3), lake_at(s3, work_folder="another machine")
+    assert one.has_still(SCOPE, [])
+    for month in (MONTH, "2020-01"):
+        with other.overwriting(other.partition(SCOPE, month)) as written:
+            written.write_bytes(month.encode())
+        assert not one.has_still(SCOPE, [])
+    known = one.scope_files(SCOPE)
+    assert one.has_still(SCOPE, known)
+    with other.overwriting(known[0].path) as written:
+        written.write_bytes(b"replaced")
+    assert not one.has_still(SCOPE, known)
+    known = one.scope_files(SCOPE)
+    other.remove(known[0].path)
+    assert not one.has_still(SCOPE, known)
+
+
+def test_the_past_of_a_scope_is_read_once_a_night(aws, s3, night):
+    """Each folder is looked at before the listing; the merge asks what came since and was held."""
+    export_scope_alone(s3, at=night, incremental=True)
+    aws.lists[JOBS] = [customization_job(number) for number in range(31)]
+    settings = load_settings(lake=s3, table=(SCOPE.table,), incremental=True)
+    opened = open_run(plan(settings, clock=lambda: night + DAY), clock=lambda: night + DAY)
+    listed = []
+    opened.lake.client.meta.events.register(
+        "before-parameter-build.s3.ListObjectsV2", lambda params, **_: listed.append(params)
+    )
+    (planned,) = opened.run.scopes
+    (result,) = export_scope(opened, planned)
+    assert (result.outcome, result.added) == ("filtered", 1)
+    places = [params["Prefix"].partition("account=")[0].split("/")[-3:-1] for params in listed]
+    assert [place[0] == "listings" for place in places] == [False, True, False, True]
 
 
 def test_a_storage_without_conditions_is_refused(s3):

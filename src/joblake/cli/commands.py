@@ -23,7 +23,7 @@ from joblake.cli.options import ExportCommand, LakeCommand
 from joblake.errors import JoblakeError, LakeError, UsageError
 
 if TYPE_CHECKING:
-    from joblake.lake.local import Lake as LakeFolder
+    from joblake.lake.local import Lake
     from joblake.settings.settings import Settings
 
 app = typer.Typer(
@@ -202,7 +202,7 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
 
 
 @contextmanager
-def _lake_to_read(settings: "Settings") -> Iterator["LakeFolder"]:
+def _lake_to_read(settings: "Settings") -> Iterator["Lake"]:
     """The lake; in the end says where there was none, because then every view is empty."""
     from joblake.settings.settings import lake_of
 
@@ -216,7 +216,7 @@ def _lake_to_read(settings: "Settings") -> Iterator["LakeFolder"]:
         )
 
 
-def _lake_to_publish(settings: "Settings") -> "LakeFolder":
+def _lake_to_publish(settings: "Settings") -> "Lake":
     """The lake; LakeError where there is none: nothing is made at a mistyped place."""
     from joblake.settings.settings import lake_of
 

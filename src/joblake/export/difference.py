@@ -1,22 +1,22 @@
-"""What a listing changes in the known state of a scope: the SQL that says it.
+"""The SQL that tells what a listing changes in the known state of a scope.
 
-The whole row is compared, because record counts move while the last-modified time stands still.
-What is compared is narrow, so that memory holds some forty bytes for each resource and no rows:
-128 bits of hash for who a resource is, and 64 for the state it is in. Two states of one resource
-share a hash once in 2^64 changes; such a change would go unseen.
+Whole rows are compared, because record counts move while the last-modified time stands still. They
+are compared as hashes: 128 bits identify a resource and 64 bits its state, so that memory holds
+some forty bytes for each resource and no rows. Two states of one resource share a hash once in
+2^64 changes; such a change would go unseen.
 
-Pure functions: a listing and files in, DuckDB's SQL out. The tables and views build on each other
-in this order: `spool` and `typed` (Arrow), `listed`, `observed`, `stored`, `older`, `learnt`,
-`remembered`, `known`, `shown`, `missed`, `news`.
+The functions are pure: they take a listing and files, and return DuckDB's SQL. The tables and
+views build on each other in this order: `spool` and `typed` (Arrow), `listed`, `observed`,
+`stored`, `older`, `learnt`, `remembered`, `known`, `shown`, `missed`, `news`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 
+from joblake.lake.file import LakeFile
 from joblake.lake.scope import Scope
 from joblake.quoting import identifier, literal, patterns
 from joblake.sources.catalogue import Source
@@ -30,10 +30,10 @@ CHANGED, ADDED = 1, 2
 class Listed:
     """One listing's rows and what may be concluded from them.
 
-    It ran from `started_at` to `ended_at`, and when it began the newest observation of the scope
-    was of `known_until`. `observed_at` is the instant of its rows, unless the scope has newer
-    ones. `is_whole` says that it was complete and unfiltered, so that what it does not show has
-    vanished. `rows` reads them from the first one on, each time that it is called.
+    The listing ran from `started_at` to `ended_at`; `known_until` is the instant of the scope's
+    newest observation when it began. `observed_at` is the instant of its rows, unless the scope has
+    newer ones. `is_whole` says that it was complete and unfiltered, so that a resource it does not
+    show has vanished. Each call of `rows` reads the rows from the first one on.
     """
 
     scope: Scope
@@ -55,7 +55,7 @@ class Listed:
 
 
 def listed_sql(listed: Listed) -> str:
-    """The listing's rows, narrow."""
+    """Reduce each listed row to its identity, its state and when it was last modified."""
     source = listed.source
     modified = "null" if source.modified is None else identifier(column_of(source, source.modified))
     return f"""
@@ -79,18 +79,18 @@ FORGET_REPEATED_SQL = f"""
         ) > 1
     )
 """
-"""Of a resource that came twice, the newest state stays, then the later page's."""
+"""A resource that was listed twice keeps its newest state, or the later one of two equally new."""
 
 
-def observed_sql(listed: Listed, files: Sequence[Path]) -> str:
-    """Every observation as its file has it, with its resource's identity."""
+def observed_sql(listed: Listed, files: Sequence[LakeFile]) -> str:
+    """Give every observation, as its file has it, the identity of its resource."""
     stored = f"union all by name select * from {_parquet(files)}" if files else ""
     identity = _identity(listed.source)
     return f"select *, {identity} as stored_identity from (select * from typed {stored})"
 
 
 def stored_sql(listed: Listed) -> str:
-    """The newest observation of each resource, narrow."""
+    """Reduce each resource to its identity and the state of its newest observation."""
     return f"""
         with newest as (
             select
@@ -114,7 +114,7 @@ OLDER_SQL = """
         on stored.identity = listed.identity and stored.state = listed.state
     where is_alive and has_extra
 """
-"""Known resources with an `extra` that the listing shows in no such state any more."""
+"""These known resources have an `extra`, and the listing does not show them in that state."""
 
 # Arrow has no integers of 128 bits.
 OLDER_EXTRAS_SQL = """
@@ -126,7 +126,7 @@ LEARNT_SQL = "select * replace (stored_identity::uhugeint as stored_identity) fr
 
 
 def remembered_sql(listed: Listed, *, has_learnt: bool) -> str:
-    """Observations as today's model and settings would store them."""
+    """Spell every observation as today's model and settings would store it."""
     members = _members(listed)
     columns = ", ".join(f"{member} as {identifier(name)}" for name, member in members.items())
     if not has_learnt:
@@ -147,12 +147,12 @@ def remembered_sql(listed: Listed, *, has_learnt: bool) -> str:
 
 
 def known_sql(listed: Listed, *, has_learnt: bool) -> str:
-    """The newest observation of each resource, as today's model and settings would store it."""
+    """Spell each resource's newest observation as today's model and settings would store it."""
     columns = "identity, stored_identity, observed_at, state, is_alive"
     stored = "select *, identity as stored_identity from stored"
     if not has_learnt:
         return f"select {columns} from ({stored})"
-    # Without a key the content identifies a row, and that has just moved between columns.
+    # A row without a key is identified by its content, which has just moved between columns.
     return f"""
         with relearnt as (
             select
@@ -175,7 +175,7 @@ def known_sql(listed: Listed, *, has_learnt: bool) -> str:
 
 
 def shown_sql(listed: Listed) -> str:
-    """What the listing shows that is new or no longer in its known state."""
+    """Select the listed rows that are new or differ from the known state."""
     return f"""
         select {ROW_NUMBER}, known.identity is null or not known.is_alive as is_new
         from listed left join known using (identity)
@@ -185,9 +185,10 @@ def shown_sql(listed: Listed) -> str:
 
 
 def missed_sql(listed: Listed) -> str:
-    """What the listing, if it is whole, no longer shows.
+    """Select the known resources that a whole listing does not show.
 
-    What two complete listings in a row miss has vanished; of the rest the verdict decides.
+    A resource that two complete listings in a row missed has vanished. The verdict decides about
+    the others.
     """
     return f"""
         select
@@ -202,10 +203,10 @@ def missed_sql(listed: Listed) -> str:
 
 
 def partition_sql(
-    listed: Listed, month: Sequence[Path], *, has_vanished: bool, is_held: bool
+    listed: Listed, month: LakeFile | None, *, has_vanished: bool, is_held: bool
 ) -> str:
-    """The month's rows with the new ones; columns of a newer SDK are kept."""
-    stored = f"union all by name select * from {_parquet(month)}" if month else ""
+    """Add the new rows to those of the month's file; columns of a newer SDK are kept."""
+    stored = f"union all by name select * from {_parquet([month])}" if month else ""
     names = ", ".join(map(identifier, listed.names))
     sql = f"""
         select * from typed {stored}
@@ -226,7 +227,7 @@ def partition_sql(
 
 
 def _head(listed: Listed, change: str) -> str:
-    """The columns that tell which listing saw a row, when and where."""
+    """Spell the columns that tell which listing saw a row, when and where."""
     return f"""
         {literal(listed.run_id)} as run_id,
         {_instant(listed.observed_at)} as observed_at,
@@ -242,17 +243,17 @@ def _nullable(text: str | None) -> str:
 
 
 def _is_older(listed: Listed) -> str:
-    """Whether a known row is older than the listing: what came since then is as new."""
+    """Spell whether a known row is older than the listing; one that came since is as new."""
     if listed.known_until is None:
         return "false"
     return f"known.observed_at <= {_instant(listed.known_until)}"
 
 
 def _identity(source: Source) -> str:
-    """What makes a row this resource: its key, or its whole content where it came without one.
+    """Spell what identifies a row's resource: its key, or its whole content where it has no key.
 
-    Null columns do not count, so that a content stays the same when the model gets a new member;
-    nor do sensitive ones, which a setting makes null.
+    Null columns do not count, so that the identity outlasts a new member of the model. Sensitive
+    columns do not count, because a setting can make them null.
     """
     names = set(listed_schema(source.operation).names) - _sensitive(source)
     pairs = ", ".join(
@@ -260,13 +261,13 @@ def _identity(source: Source) -> str:
     )
     content = f"list_filter([{pairs}], lambda pair: pair.content is not null)"
     keys = [f"nullif({identifier(column_of(source, member))}, '')" for member in source.key]
-    # Several members make a key together; where one is missing there is none.
+    # Several members make a key together. Where one is missing, the row has no key.
     key = keys[0] if len(keys) == 1 else f"array_to_string([{', '.join(keys)}], chr(31))"
     return f"md5_number(coalesce({key}, to_json({content})::varchar))"
 
 
 def _members(listed: Listed) -> dict[str, str]:
-    """The columns of a listed row, each as the settings would have it stored."""
+    """The columns of a listed row, each with the SQL of what the settings allow to be stored."""
     sensitive = set() if listed.store_sensitive else _sensitive(listed.source)
     return {
         name: f"if(false, {identifier(name)}, null)" if name in sensitive else identifier(name)
@@ -282,8 +283,9 @@ def _state(members: Iterable[str]) -> str:
     return f"hash({', '.join(members)})"
 
 
-def _parquet(files: Sequence[Path]) -> str:
-    return f"read_parquet({patterns(files)}, union_by_name = true, hive_partitioning = false)"
+def _parquet(files: Sequence[LakeFile]) -> str:
+    paths = patterns(file.local for file in files)
+    return f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
 
 
 def _instant(instant: datetime) -> str:

@@ -1,9 +1,9 @@
-"""Where an incremental listing begins: late enough to be short, early enough to miss nothing new.
+"""This module decides where an incremental listing begins.
 
 A resource that has ended changes no more, and one that was created before the last listing has
-been seen. So whatever is new or may have changed was created after the oldest resource that had
-not ended, or after the last listing, whichever is earlier. What is deleted shows only in a
-listing of everything, which is due every few days.
+been seen. Every resource that is new or may have changed was therefore created after the oldest one
+that had not ended, or after the last listing, whichever is earlier. Only a listing of everything
+shows that a resource was deleted; one is due every few days.
 """
 
 import json
@@ -32,9 +32,9 @@ _NEWEST = pc.ScalarAggregateOptions(skip_nulls=False)
 def narrowing(
     past: ScopePast, source: Source, settings: Settings, now: datetime
 ) -> dict[str, ParameterValue]:
-    """The request parameter that leaves out what need not be listed; none where all must be.
+    """The request parameter that narrows the listing; none where everything must be listed.
 
-    All must be where the source has no filter by time, where no complete listing is less than
+    That is so where the source has no filter by time, where no complete listing is less than
     `full_listing_days` old, and where the last one held a mass vanish for confirmation.
     UnreadableFileError where one of the scope's files is damaged.
     """
@@ -55,10 +55,10 @@ def narrowing(
 
 
 def _seen_until(first: datetime, listings: Iterable[LedgerRow], parameter: str) -> datetime:
-    """Until when everything that was created has been listed.
+    """The instant until which every created resource has been listed.
 
-    Complete listings count, the earliest of which began at `first`, and those since then that were
-    filtered by time alone and left no gap.
+    Complete listings count; the earliest began at `first`. Later ones that were filtered by time
+    alone count where they left no gap.
     """
     seen_until = first
     for row in listings:
@@ -75,9 +75,9 @@ def _seen_until(first: datetime, listings: Iterable[LedgerRow], parameter: str) 
 def _oldest_running(
     files: Iterable[LakeFile], source: Source, status_member: str, created_member: str
 ) -> datetime | None:
-    """When the oldest resource was created that had neither ended nor vanished when last seen.
+    """The instant of creation of the oldest resource that had neither ended nor vanished.
 
-    None where there is none. Rows without a key or a time of creation cannot be followed.
+    None where there is no such resource. Rows without a key or a time of creation do not count.
     """
     keys = [column_of(source, name) for name in source.key]
     status, created = column_of(source, status_member), column_of(source, created_member)

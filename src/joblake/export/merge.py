@@ -1,8 +1,8 @@
-"""From a listing's pages and a scope's known state to observations.
+"""The merge writes the observations that a listing gives rise to.
 
-An observation is written only when a resource was added, changed or vanished; `difference` says
-how that is known. Rows stream from the spool and from the month's file into a new one, which
-replaces the month's file in one step: no row waits in memory.
+An observation is written only when a resource was added, changed or vanished; the SQL of
+`difference` tells which. Rows stream from the spool and from the month's file into a new file,
+which replaces the month's file in one step. Memory holds no rows.
 """
 
 import shutil
@@ -36,16 +36,20 @@ from joblake.sources.schema import observation_schema
 
 HOLD_ABOVE = 20
 """A scope of at most this many resources may vanish at once without being held."""
-# Each thread holds one group: six times as many rows take six times the memory and more bytes.
+# Each thread holds one group in memory. Six times as many rows would take six times the memory, and
+# the file would be larger.
 _ROWS_IN_GROUP = 20_480
-# A merge is one of several at once.
+# Several merges run at once.
 _THREADS = 2
 _OPERATOR_MEMORY = "64MB"
 
 
 @dataclass(frozen=True)
 class Merged:
-    """How many resources a listing showed and what it changed. `held` did not vanish yet."""
+    """How many resources a listing showed and what it changed.
+
+    `held` counts resources that are missing and not yet believed to have vanished.
+    """
 
     listed: int
     added: int
@@ -73,24 +77,21 @@ def merge(lake: Lake, past: ScopePast, listed: Listed) -> Merged:
 def _merge(lake: Lake, past: ScopePast, listed: Listed) -> Merged:
     listed = replace(listed, observed_at=past.next_instant(listed.observed_at))
     target = lake.partition(listed.scope, month_of(listed.observed_at))
-    known_month = next((file for file in past.files if file.path == target), None)
+    month = next((file for file in past.files if file.path == target), None)
     with _connection(lake, past.files, listed.scope) as connection:
         held = _read_held(lake, listed)
         connection.register("held", held)
         connection.register("typed", arrow.no_rows(observation_schema(listed.source)))
-        row_count = _compare(connection, listed, [file.local for file in past.files])
+        row_count = _compare(connection, listed, past.files)
         merged = _verdict(connection, listed.mass_vanish_share)
         is_held = merged.held > 0
         if merged.added + merged.changed + merged.vanished:
             connection.register("news", _news(connection, listed, row_count))
             connection.execute("drop table listed")  # all is known now, and memory is short
             partition = difference.partition_sql(
-                listed,
-                [] if known_month is None else [known_month.local],
-                has_vanished=merged.vanished > 0,
-                is_held=is_held,
+                listed, month, has_vanished=merged.vanished > 0, is_held=is_held
             )
-            with lake.replacing(target, known_month) as temporary:
+            with lake.replacing(target, month) as temporary:
                 _copy(connection, partition, temporary)
         if listed.is_whole and (is_held or held.num_rows):
             _write_held(lake, listed, connection, is_held=is_held)
@@ -98,9 +99,9 @@ def _merge(lake: Lake, past: ScopePast, listed: Listed) -> Merged:
 
 
 def _compare(
-    connection: "duckdb.DuckDBPyConnection", listed: Listed, known_files: Sequence[Path]
+    connection: "duckdb.DuckDBPyConnection", listed: Listed, known_files: Sequence[LakeFile]
 ) -> int:
-    """Make the tables of what the listing shows and misses; how many rows it has."""
+    """Create the tables of what the listing shows and misses; returns how many rows it has."""
     connection.register("spool", _numbered(listed.rows()))
     connection.execute(f"create temp table listed as {difference.listed_sql(listed)}")
     row_count = _count(connection, "listed")
@@ -119,7 +120,7 @@ def _compare(
 
 
 def _numbered(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    """The rows with their number in the listing."""
+    """Number the rows of the listing."""
     schema = rows.schema.append(pa.field(difference.ROW_NUMBER, pa.int64()))
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -135,7 +136,7 @@ def _numbered(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
 def _news(
     connection: "duckdb.DuckDBPyConnection", listed: Listed, row_count: int
 ) -> pa.RecordBatchReader:
-    """The listed rows that were added or changed, with a `code` for which of the two."""
+    """Read the listed rows that were added or changed; `code` says which of the two."""
     shown = connection.execute(f"select {difference.ROW_NUMBER}, is_new from shown").fetchnumpy()
     codes = np.zeros(row_count, np.int8)
     codes[shown[difference.ROW_NUMBER]] = np.where(
@@ -159,9 +160,10 @@ def _news(
 
 
 def _read_held(lake: Lake, listed: Listed) -> pa.Table:
-    """What the complete listing before this one missed and held: this one may confirm it.
+    """Read which resources the last complete listing missed and held.
 
-    Only one that began after that was held may: neither itself, resumed, nor one beside it.
+    This listing confirms only what was held before it began: neither its own verdict, when it was
+    resumed, nor the verdict of a listing that ran beside it.
     """
     file = lake.file_at(lake.held(listed.scope))
     nothing = arrow.no_rows(pa.schema([pa.field("identity", pa.string())]))
@@ -172,14 +174,14 @@ def _read_held(lake: Lake, listed: Listed) -> pa.Table:
             held = opened.read()
         held_at = datetime.fromisoformat((held.schema.metadata or {})[b"held_at"].decode())
     except (UnreadableFileError, KeyError, ValueError):
-        return nothing  # not confirmed, so held again
+        return nothing  # what is not confirmed is held again
     return held if held_at < listed.started_at else nothing
 
 
 def _write_held(
     lake: Lake, listed: Listed, connection: "duckdb.DuckDBPyConnection", *, is_held: bool
 ) -> None:
-    """Keep what is missing for the next complete listing; no row where nothing is held."""
+    """Keep the missing resources for the next complete listing; none where nothing is held."""
     missing = connection.sql(
         f"select identity::varchar as identity from missed where not is_confirmed and {is_held}"
     ).to_arrow_table()
@@ -189,11 +191,11 @@ def _write_held(
 
 
 def _learn(connection: "duckdb.DuckDBPyConnection", listed: Listed) -> bool:
-    """Register what today's model makes of known rows whose `extra` may have become columns.
+    """Register known rows whose `extra` may have become columns, as today's model has them.
 
-    A newer SDK knows members that an older one could only keep in `extra`. That is no change of
-    the resource: its known row is compared as today's model would have stored it. False where
-    there is no such row.
+    A newer SDK knows members that an older one could only keep in `extra`. The resource has not
+    changed by that, so its known row is compared as today's model would have stored it. False
+    where there is no such row.
     """
     connection.execute(f"create temp table older as {difference.OLDER_SQL}")
     if not _count(connection, "older"):
@@ -236,8 +238,8 @@ def _count(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:
 def _connection(
     lake: Lake, files: Sequence[LakeFile], scope: Scope
 ) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """An in-memory DuckDB; its refusals become errors that name the file at fault."""
-    # What does not fit in memory spills beside the spool, where nobody else may read.
+    """Open a DuckDB in memory; its errors become ours and name the file at fault."""
+    # DuckDB spills beside the spool, in a folder that nobody else may read.
     spill = lake.spool(scope) / "spill.tmp"
     shutil.rmtree(spill, ignore_errors=True)
     spill.mkdir(mode=0o700, parents=True)
@@ -247,11 +249,11 @@ def _connection(
             "autoinstall_known_extensions": False,
             "temp_directory": str(spill),
             "threads": _THREADS,
-            # Else a thread that is ahead keeps its rows in memory until the other has written.
+            # With it, a thread that is ahead keeps its rows in memory until the other has written.
             "preserve_insertion_order": False,
         }
     )
-    # What sorts and joins may hold before they spill.
+    # Sorts and joins spill what they would hold beyond this.
     connection.execute(f"set operator_memory_limit = '{_OPERATOR_MEMORY}'")
     try:
         yield connection

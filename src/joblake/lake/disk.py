@@ -1,4 +1,4 @@
-"""What a lake asks of a local disk: names and content that outlast a power failure."""
+"""Operations on a local disk whose names and content outlast a power failure."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from joblake.errors import LakeError
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Every file below a folder; unlike os.walk it hides no error but that there is no folder."""
+    """Every file below a folder, none where it is missing; unlike os.walk, this hides no error."""
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
@@ -23,7 +23,7 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def make_durable_folder(folder: Path) -> None:
-    """Make a folder, and those above it, so that a power failure does not take them back."""
+    """Make a folder and those above it durable."""
     missing = []
     while not folder.exists():
         missing.append(folder)
@@ -35,7 +35,7 @@ def make_durable_folder(folder: Path) -> None:
 
 @contextmanager
 def lake_errors(path: Path, what: str = "write") -> Iterator[None]:
-    """LakeError for whatever the operating system refuses while the block runs."""
+    """Turn what the operating system refuses into a LakeError that names the path."""
     try:
         yield
     except OSError as error:
@@ -46,7 +46,7 @@ def lake_errors(path: Path, what: str = "write") -> Iterator[None]:
 
 
 def fsync(path: Path) -> None:
-    """Have a file's content, or a folder's names, reach the disk."""
+    """Flush a file's content, or a folder's names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,9 +1,9 @@
-"""The lake on a local disk: how one file replaces another.
+"""The lake on a local disk.
 
-Committing is replacing one file, so that a reader sees the old file or the
-new one and nothing between. Writing happens under a name that no reader globs; fsync, rename and
-fsync of the folder make the change durable. A scope has one writer at a time, held by a lock that
-the operating system drops when its owner dies.
+A writer commits by replacing one file, so that a reader sees the old file or the new one and
+nothing between. It writes under a name that no reader globs; fsync, rename and fsync of the folder
+make the change durable. A lock for each scope keeps other writers away; the operating system drops
+it when its owner dies.
 """
 
 import errno
@@ -92,7 +92,7 @@ class Lake(Layout):
             return self.root.exists()
 
     def has_files(self) -> bool:
-        """Whether any listing or observation is here, as in any folder that is a lake's."""
+        """Whether any listing or observation is here."""
         return any(f.name in {LISTINGS, OBSERVATIONS} for f in self._files_below(self.root))
 
     def spool(self, scope: Scope) -> Path:
@@ -145,10 +145,10 @@ class Lake(Layout):
         return str(path)
 
     def _files_below(self, folder: Path) -> Mapping[Path, str | None]:
-        """The path of every file below a folder, with its version where the storage has any.
+        """The path of every file below a folder, with its version where the storage has versions.
 
-        None where there is no such folder. LakeError where it cannot be read: to a glob it would
-        look empty.
+        It is empty where there is no such folder. LakeError where the folder cannot be read, which
+        a glob would show as empty.
         """
         with lake_errors(folder, "read"):
             return dict.fromkeys(walk(folder))
@@ -160,9 +160,9 @@ class Lake(Layout):
 
     @contextmanager
     def locked(self, scope: Scope) -> Iterator[None]:
-        """Hold the scope for writing, waiting for another run on this machine that holds it.
+        """Lock the scope for writing, once other runs on this machine have released it.
 
-        Whoever gets the lock also clears what dead runs left under temporary names.
+        The files that dead runs left under temporary names are cleared.
         """
         with self._locked("_".join((scope.table, *scope_path(scope).parts))):
             self._clear_temporary_files(scope)
@@ -170,7 +170,7 @@ class Lake(Layout):
 
     @contextmanager
     def locked_marts(self) -> Iterator[None]:
-        """Hold the marts for publishing, in the same way."""
+        """Lock the marts for publishing, in the same way."""
         with self._locked("marts"):
             self._clear(self.mart("").glob(".*.tmp"))
             yield
@@ -197,7 +197,7 @@ class Lake(Layout):
         for leftover in list(leftovers):
             with lake_errors(leftover):
                 if leftover.is_dir():
-                    shutil.rmtree(leftover)  # what a dead merge had spilled
+                    shutil.rmtree(leftover)  # rows that a dead merge had spilled
                 else:
                     leftover.unlink(missing_ok=True)
 

@@ -1,9 +1,9 @@
-"""A lake on S3: the same files under the same names, with objects for files.
+"""The lake on S3 has the same files under the same names, as objects.
 
-An object is read whole, in one GET of the version that was listed: a reader sees the old object or
-the new one, never ranges of both. Replacing is a conditional PUT (If-Match, If-None-Match), so that
-of two writers who started from the same object one wins and the other merges again. Copies of
-objects are kept by their ETag in a local folder, because a night changes few of them.
+An object is read whole, in one GET: a reader sees the old object or the new one, never ranges of
+both. Replacing is a conditional PUT (If-Match, If-None-Match): when two writers started from the
+same object, one wins and the other merges again. Copies of objects are kept by their ETag in a
+local folder, because a night changes few of them.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ KEEP_COPIES_SECONDS = 7 * 86_400
 _WRITER = "joblake-writer"
 _MARKER = ".joblake"
 _CHUNK_BYTES = 1 << 20
-# What S3 answers to the loser of a race: 409 while the winner writes, 404 where it removed.
+# S3 answers the loser of a race with these: 409 while the winner writes, 404 where it removed.
 _LOST_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 
 
@@ -63,7 +63,7 @@ class S3Lake(Lake):
             )
         root = Path(bucket, *prefix)
         client = storage_client(connections=DOWNLOADS_AT_ONCE)
-        # Two endpoints may have buckets of one name, and their pages must not meet.
+        # Two endpoints may have buckets of the same name, whose pages must not be mixed.
         endpoint = hashlib.sha256(client.meta.endpoint_url.encode()).hexdigest()[:8]
         try:
             work = work_folder.expanduser().absolute() / endpoint / root
@@ -165,7 +165,7 @@ class S3Lake(Lake):
         copy = self._copy(path, version)
         with lake_errors(copy):
             try:
-                os.utime(copy)  # what is asked for is kept
+                os.utime(copy)  # a copy that is asked for is kept
             except FileNotFoundError:
                 return self._download(path)
         return LakeFile(path, copy, self.name_of(path), version)
@@ -229,7 +229,7 @@ class S3Lake(Lake):
                     **condition,
                 )
             except (boto_errors.ClientError, boto_errors.BotoCoreError) as error:
-                # A request may have won although its answer, or that of a repeated one, was lost.
+                # The request may have won although its answer was lost.
                 answer = self._head(path)
                 if answer["Metadata"].get(_WRITER) != writer:
                     if not _is_lost(error):
