@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from command_line import JOBLAKE, WITHOUT_POWERS, run_joblake, run_joblake_process
+from declared import SOURCES
 from exporting import (
     INFERENCES,
     JOBS,
@@ -713,7 +714,7 @@ def test_endpoint_serves_and_prints_a_usable_environment():
             finished = run_joblake("export", "--lake", "lake", "--json", **environment)
             assert finished.returncode == 0, finished.stderr
             listed = {s["table_name"]: s["listed"] for s in json.loads(finished.stdout)["scopes"]}
-            assert len(listed) == 4
+            assert set(listed) == {*SOURCES, "memberships"}
             assert all(listed.values())
             client = boto3.Session().client(
                 "bedrock",

@@ -64,7 +64,7 @@ def test_all_is_well(serve, resources):
         "settings",
         "credentials default",
         "clock",
-        *(f"{table} 111122223333" for table in sorted(TABLES)),
+        *(f"{table} 111122223333" for table in sorted((*TABLES, "memberships"))),
         "lake lake",
         "Prefect",
     ]
@@ -93,19 +93,23 @@ def test_a_denied_table_names_its_action(serve, resources):
 
 
 @pytest.mark.parametrize(
-    ("operation", "action"),
+    ("operation", "table", "action"),
     [
-        (MEMBERSHIPS, "cleanrooms:ListMemberships"),
-        (INFERENCES, "cleanrooms-ml:ListTrainedModelInferenceJobs"),
+        (MEMBERSHIPS, "memberships", "cleanrooms:ListMemberships"),
+        (
+            INFERENCES,
+            "trained_model_inference_jobs",
+            "cleanrooms-ml:ListTrainedModelInferenceJobs",
+        ),
     ],
 )
-def test_of_two_actions_the_denied_one_is_named(serve, resources, operation, action):
-    """Clean Rooms ML needs its memberships found and then listed."""
+def test_of_two_actions_the_denied_one_is_named(serve, resources, operation, table, action):
+    """Clean Rooms ML needs its memberships listed and then their jobs."""
     refusal = error_answer("AccessDeniedException", "no", 403)
     serve(resources, intercept=lambda call, _: refusal if call.operation == operation else None)
     findings, code = found()
-    assert (code, problems(findings)) == (1, ["trained_model_inference_jobs 111122223333"])
-    finding = findings["trained_model_inference_jobs 111122223333"]
+    assert (code, problems(findings)) == (1, [f"{table} 111122223333"])
+    finding = findings[f"{table} 111122223333"]
     assert finding.next_step.startswith(f"allow {action}: ")
 
 
@@ -231,7 +235,7 @@ def test_a_lake_with_files(serve, resources, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     findings, code = found()
     assert code == 0
-    assert re.match("readable and writable: 6 files, ", findings["lake lake"].detail)
+    assert re.match("readable and writable: 8 files, ", findings["lake lake"].detail)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -277,7 +281,7 @@ def test_a_lake_on_s3(serve, resources, s3, night):
     run_export(s3, at=night, table=tuple(TABLES))
     findings, code = found(lake=s3)
     assert code == 0
-    assert re.match("readable and writable: 6 files, ", findings[f"lake {s3}"].detail)
+    assert re.match("readable and writable: 8 files, ", findings[f"lake {s3}"].detail)
     lake = lake_at(s3)
     (file,) = lake.table_files("model_customization_jobs")
     with lake.overwriting(file.path) as path:

@@ -568,10 +568,11 @@ def test_active_memberships_are_discovered(serve, lake):
         )
     )
     result = run_export(lake, table=(TRAINED,))
-    assert {scope.parent: figures(scope) for scope in result.scopes} == {
-        MEMBERSHIP: ("complete", 1, 1, 0, 0),
-        OTHER_MEMBERSHIP: ("complete", 2, 2, 0, 0),
-    }
+    assert [(scope.table_name, scope.parent, *figures(scope)) for scope in result.scopes] == [
+        ("memberships", None, "complete", 2, 2, 0, 0),
+        (TRAINED, MEMBERSHIP, "complete", 1, 1, 0, 0),
+        (TRAINED, OTHER_MEMBERSHIP, "complete", 2, 2, 0, 0),
+    ]
     assert {file.parts[-3] for file in paths_of(Lake(lake).table_files(TRAINED))} == {
         f"parent={MEMBERSHIP}",
         f"parent={OTHER_MEMBERSHIP}",
@@ -581,16 +582,51 @@ def test_active_memberships_are_discovered(serve, lake):
 
 
 def test_no_membership_is_a_complete_listing_of_none(serve, lake):
-    """Where there are no memberships there are no jobs: that is known, and stands on record."""
+    """Where there are no memberships there are no jobs: their listing stands on record."""
     serve()
     result = export_scope_alone(lake, table=(TRAINED,))
     assert figures(result) == ("complete", 0, 0, 0, 0)
     (row,) = listing_rows(lake)
-    assert (row["outcome"], row["listed"], row["parent"]) == ("complete", 0, None)
+    assert (row["table_name"], row["outcome"], row["listed"]) == ("memberships", "complete", 0)
+
+
+def test_a_parent_is_listed_once_however_many_tables_need_it(serve, lake):
+    """Named beside its children it is the same scope, and its history is one like any other."""
+    lists = {MEMBERSHIPS: [membership_of(MEMBERSHIP)], INFERENCES: [inference_job(1)]}
+    server = serve(FixedResources(lists))
+    first = run_export(lake, table=(TRAINED, "memberships"))
+    lists[MEMBERSHIPS] = [membership_of(OTHER_MEMBERSHIP)]
+    second = run_export(lake, table=(TRAINED, "memberships"))
+    assert [scope.table_name for scope in first.scopes] == ["memberships", TRAINED]
+    assert [call.operation for call in server.calls].count(MEMBERSHIPS) == 2
+    assert [figures(scope)[1:] for scope in second.scopes] == [(1, 1, 0, 1), (1, 1, 0, 0)]
+    assert [scope.parent for scope in second.scopes] == [None, OTHER_MEMBERSHIP]
+
+
+def test_an_incremental_run_lists_parents_whole(serve, lake, night):
+    """Each membership's jobs are listed every night, however old the membership is."""
+    lists = {MEMBERSHIPS: [membership_of(MEMBERSHIP)], INFERENCES: [inference_job(1)]}
+    serve(FixedResources(lists))
+    for number in range(2):
+        result = run_export(lake, at=night + number * DAY, table=(TRAINED,), incremental=True)
+        assert [scope.parent for scope in result.scopes] == [None, MEMBERSHIP]
+
+
+def test_a_membership_that_no_job_can_be_listed_in_leaves_its_listing_partial(serve, lake):
+    """Its row says why; the jobs of the others are listed, and nothing is declared vanished."""
+    lists = {MEMBERSHIPS: [membership_of(MEMBERSHIP)], INFERENCES: [inference_job(1)]}
+    server = serve(FixedResources(lists))
+    run_export(lake, table=(TRAINED,))
+    lists[MEMBERSHIPS] = [membership_of("../elsewhere"), membership_of(OTHER_MEMBERSHIP)]
+    listed, jobs = run_export(lake, table=(TRAINED,)).scopes
+    assert figures(listed) == ("partial", 2, 2, 0, 0)
+    assert "membershipIdentifier=../elsewhere: " in listed.error
+    assert (jobs.parent, jobs.outcome) == (OTHER_MEMBERSHIP, "complete")
+    assert not [call for call in server.calls if "elsewhere" in call.path]
 
 
 def test_memberships_that_may_not_be_listed_are_denied(serve, lake):
-    """Without the permission to list memberships the table is denied; the others are listed."""
+    """Without the permission to list memberships these are denied; the other tables are listed."""
 
     def intercept(call, _answer):
         if call.operation != MEMBERSHIPS:
@@ -601,10 +637,10 @@ def test_memberships_that_may_not_be_listed_are_denied(serve, lake):
     result = run_export(lake, table=("custom_models", TRAINED))
     assert [(scope.table_name, scope.outcome) for scope in result.scopes] == [
         ("custom_models", "complete"),
-        (TRAINED, "denied"),
+        ("memberships", "denied"),
     ]
     assert not result.is_good
-    row = next(row for row in listing_rows(lake) if row["table_name"] == TRAINED)
+    row = next(row for row in listing_rows(lake) if row["table_name"] == "memberships")
     assert (row["outcome"], row["listed"]) == ("denied", 0)
     assert row["error"] == "AccessDeniedException: not authorized to ListMemberships"
 

@@ -33,6 +33,7 @@ external_id = "joblake-7f3a"
 [[account]]
 role_arn = "arn:aws:iam::{REFUSED}:role/joblake"
 """
+TRAINED = "trained_model_inference_jobs"
 COVERAGE = """
 select account_id, region_name, table_name, last_outcome, last_error
 from listing_coverage order by all
@@ -69,35 +70,36 @@ def run(tmp_path_factory):
 
 
 def test_what_can_be_listed_is_complete_and_the_exit_code_tells_of_the_rest(run):
-    """Of 48 scopes two accounts' are denied and one region's unsupported; the others complete."""
+    """Of 49 scopes two accounts' are denied and one region's unsupported; the others complete."""
     exported, _ = run
     assert exported.returncode == 1, exported.stderr
     scopes = json.loads(exported.stdout)["scopes"]
     outcomes = Counter((scope["account_id"], scope["outcome"]) for scope in scopes)
     assert outcomes == {
-        (ACCOUNT, "complete"): 12,
+        (ACCOUNT, "complete"): 13,
         (ACCOUNT, "unsupported"): 4,
         (CLOSED, "denied"): 16,
         (REFUSED, "denied"): 12,
         (REFUSED, "unsupported"): 4,
     }
-    assert sum(scope["listed"] for scope in scopes) == 3 * (3 + 1 + 2) + 1
+    assert sum(scope["listed"] for scope in scopes) == 3 * (3 + 1 + 2) + 1 + 1
     assert "Traceback" not in exported.stderr
     assert exported.stderr.splitlines()[-1].startswith(
-        "48 scopes: 12 complete, 28 denied, 8 unsupported; 19 listed, 19 added"
+        "49 scopes: 13 complete, 28 denied, 8 unsupported; 20 listed, 20 added"
     )
 
 
 def test_the_coverage_view_tells_each_outcome(run):
     """Every scope has its row, with the outcome, and the reason where it is not complete."""
     _, rows = run
-    assert len(rows) == 48
+    assert len(rows) == 49
     assert {(row["account_id"], row["region_name"], row["table_name"]) for row in rows} == {
         (account, region, table)
         for account in (ACCOUNT, CLOSED, REFUSED)
         for region in REGIONS
-        for table in SOURCES
-    }
+        # Of the jobs in memberships only those where there is one.
+        for table in {*SOURCES, "memberships"} - {TRAINED}
+    } | {(ACCOUNT, "us-east-1", TRAINED)}
     for row in rows:
         is_offered = row["region_name"] != WITHOUT_SERVICE
         expected = {

@@ -115,7 +115,7 @@ def nights(tmp_path_factory):
 
 def test_the_end_tells_whether_every_scope_was_exported(nights):
     """Completed after a night in which all went well; exit code 1 where some scope failed."""
-    assert nights.ends == ["COMPLETED", "4 scopes", 1]
+    assert nights.ends == ["COMPLETED", "5 scopes", 1]
 
 
 def test_the_flow_ends_completed_or_failed(nights):
@@ -135,6 +135,7 @@ def test_every_scope_is_in_the_lake(nights):
         "model_customization_jobs": "complete",
         "custom_models": "complete",
         "model_invocation_jobs": "complete",
+        "memberships": "complete",
         "trained_model_inference_jobs": "complete",
     }
     assert len({row["run_id"] for row in rows}) == 1
@@ -146,6 +147,7 @@ def test_a_scope_that_failed_stops_no_other(nights):
     outcomes = sorted((row["table_name"], row["outcome"]) for row in rows)
     assert outcomes == [
         ("custom_models", "denied"),
+        ("memberships", "complete"),
         ("model_customization_jobs", "complete"),
         ("model_invocation_jobs", "failed"),
         ("trained_model_inference_jobs", "complete"),
@@ -179,12 +181,14 @@ def test_a_summary_is_put_on_record(nights):
         [_scope("model_customization_jobs", SOUND), "complete", "2", "2", "0", "0", ""],
         [_scope("custom_models", SOUND), "complete", "1", "1", "0", "0", ""],
         [_scope("model_invocation_jobs", SOUND), "complete", "1", "1", "0", "0", ""],
+        [_scope("memberships", SOUND), "complete", "1", "1", "0", "0", ""],
         [
             _scope("trained_model_inference_jobs", SOUND, MEMBERSHIP),
             *("complete", "3", "3", "0", "0", ""),
         ],
     ]
-    assert [cells[1] for cells in broken[2:]] == ["complete", "denied", "failed", "complete"]
+    outcomes = ["complete", "denied", "failed", "complete", "complete"]
+    assert [cells[1] for cells in broken[2:]] == outcomes
     assert broken[3][-1] == "AccessDeniedException: not \\| authorized"
     assert broken[4][-1] == "OddException: not today"
 

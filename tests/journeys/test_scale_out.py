@@ -116,9 +116,9 @@ def test_a_dask_cluster_of_several_processes_writes_one_lake(
     assert counts(s3) == counts(tmp_path / "lake")
     listings, jobs = counts(s3)
     assert {row["outcome"] for row in listings} == {"complete"}
-    assert (len(listings), jobs) == (12, 90)
+    assert (len(listings), jobs) == (15, 90)
     shares = [len(list(folder.rglob("*.lock"))) for folder in folders]
-    assert sum(shares) == 12
+    assert sum(shares) == 15
     assert all(shares), shares
     record_property("figures", f"scopes exported by each worker: {shares}")
 
@@ -211,12 +211,12 @@ def test_a_real_server_deploys_schedules_and_runs_it(aws, environment, tmp_path,
             mine = {"flow_run_id": {"any_": [triggered["id"]]}}
             (artifact,) = server.post("/artifacts/filter", artifacts=mine)
     assert triggered["state"]["type"] == "FAILED"
-    assert triggered["state"]["message"] == "2 of 8 scopes: see the summary"
+    assert triggered["state"]["message"] == "2 of 10 scopes: see the summary"
     assert scheduled["state"]["type"] == "COMPLETED"
     assert all(re.search("T02:15:00", run["expected_start_time"]) for run in nightly)
     assert artifact["key"] == "joblake-nightly-export"
     assert "| scope | outcome | listed | added | changed | vanished | seconds |" in artifact["data"]
-    assert artifact["data"].count("| complete |") == 6
+    assert artifact["data"].count("| complete |") == 8
     outcomes = [row["outcome"] for row in counts(tmp_path / "lake")[0]]
     assert sorted(outcomes) == ["complete"] * (len(outcomes) - 2) + ["denied", "failed"]
     asked = [call.operation for call in aws.calls if call.region_name == BROKEN]

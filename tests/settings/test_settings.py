@@ -231,7 +231,7 @@ def test_what_is_more_special_counts_wherever_the_run_s_is_told(monkeypatch):
     assert settings.regions_of(account, "model_invocation_jobs") == ("eu-west-1",)
     assert settings.regions_of(Account(), "custom_models") == ("ap-south-1",)
     assert settings.for_table("model_invocation_jobs").page_size == 7
-    assert settings.for_table("custom_models").page_size == 5
+    assert settings.page_size == 5
 
 
 @pytest.mark.parametrize("option", [{"role_arn": [ROLE]}, {"account": [{"role_arn": ROLE}]}])
@@ -423,6 +423,16 @@ def test_settings_cannot_be_changed():
     """Scopes share one Settings across threads."""
     with pytest.raises(ValueError, match="frozen"):
         load_settings().lake = "elsewhere"
+
+
+def test_what_narrows_a_run_leaves_the_tables_alone_that_it_does_not_name():
+    """A parent is listed whole, but for what its own override says."""
+    options = {"table": ["trained_model_inference_jobs"], "filter": ["trainedModelArn=x"]}
+    options |= {"page_size": 5, "max_items": 6, "override": {"memberships": {"page_size": 7}}}
+    settings = load_settings(**options)
+    child, parent = map(settings.for_table, ("trained_model_inference_jobs", "memberships"))
+    assert (child.filter, child.page_size, child.max_items) == (("trainedModelArn=x",), 5, 6)
+    assert (parent.filter, parent.page_size, parent.max_items) == ((), 7, None)
 
 
 # --- sources of one's own ----------------------------------------------------------------------

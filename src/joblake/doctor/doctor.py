@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -24,15 +24,14 @@ from joblake.aws.connections import Connections
 from joblake.doctor.policy import name_of
 from joblake.doctor.trials import Trial, try_listing
 from joblake.errors import CredentialsError, JoblakeError, UsageError
-from joblake.export.planning import checked_tables, credentials_of, places_of
-from joblake.export.run import Clock, PlannedScope, connections_of, utc_now
+from joblake.export.planning import check, credentials_of, planned_scopes
+from joblake.export.run import Clock, connections_of, utc_now
 from joblake.lake.layout import S3_SCHEME
 from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
 from joblake.lake.parquet import Refused, schema_of
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Account, Settings, lake_of
-from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import observation_schema
 
 _PACKAGES = ("joblake", "boto3", "botocore", "duckdb", "pyarrow", "prefect")
@@ -102,14 +101,14 @@ def _versions() -> Finding:
 
 def _configuration_and_aws(settings: Settings, clock: Clock) -> Iterator[Finding]:
     try:
-        tables = checked_tables(settings)
+        check(settings)
         quick = settings.model_copy(update={"max_attempts": min(settings.max_attempts, _ATTEMPTS)})
         connections = connections_of(quick)
     except UsageError as error:
         yield Finding("settings", str(error), "mend this setting", is_vital=True)
         return
     names = ", ".join(name_of(credentials_of(account)) for account in settings.accounts)
-    yield Finding("settings", f"accounts: {names}; tables: {', '.join(tables)}")
+    yield Finding("settings", f"accounts: {names}; tables: {', '.join(settings.tables)}")
     accounts: dict[str, Account] = {}
     findings = []
     for account in settings.accounts:
@@ -169,19 +168,16 @@ def _permissions(
     settings: Settings, connections: Connections, accounts: dict[str, Account]
 ) -> Iterator[Finding]:
     """A finding for each table and account, with the regions where the same came out."""
-    planned: list[PlannedScope] = []
     try:
-        for account_id, account in accounts.items():
-            for table in settings.tables_of(account):
-                source = shipped_catalogue().named(table)
-                planned += places_of(settings, connections, source, account_id, account)
+        planned = planned_scopes(settings, connections, accounts)
     except UsageError as error:
         yield Finding(
             "regions", str(error), "name a region with --region or AWS_REGION", is_vital=True
         )
         return
     with ThreadPoolExecutor(settings.max_workers, thread_name_prefix="doctor") as pool:
-        trials = list(pool.map(partial(try_listing, settings, connections), planned))
+        tried = pool.map(partial(try_listing, settings, connections), planned)
+        trials = list(chain.from_iterable(tried))
     for _, same in groupby(sorted(trials, key=lambda t: t.group), lambda t: t.group):
         yield _permission(list(same))
 
@@ -217,7 +213,7 @@ def _lake(settings: Settings) -> Iterator[Finding]:
         was_there = lake.exists()
         lake.try_writing()
         if was_there:
-            yield from _lake_files(lake, subject)
+            yield from _lake_files(settings, lake, subject)
         else:
             yield Finding(subject, "not there yet; the first export makes it")
     except JoblakeError as error:
@@ -227,8 +223,8 @@ def _lake(settings: Settings) -> Iterator[Finding]:
         yield Finding(subject, str(error), step, is_vital=True)
 
 
-def _lake_files(lake: Lake, subject: str) -> Iterator[Finding]:
-    schemas = {source.table: observation_schema(source) for source in shipped_catalogue().values()}
+def _lake_files(settings: Settings, lake: Lake, subject: str) -> Iterator[Finding]:
+    schemas = {source.table: observation_schema(source) for source in settings.catalogue.values()}
     groups = [(lake.table_files(table), schema) for table, schema in schemas.items()]
     groups.append((lake.listing_files(), LEDGER_SCHEMA))
     count = sum(len(files) for files, _ in groups)

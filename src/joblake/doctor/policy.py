@@ -13,10 +13,9 @@ from typing import Any
 from joblake.aws.connections import DEFAULT, Credentials
 from joblake.aws.regions import HOME_REGION, known_regions, partition_of
 from joblake.errors import UsageError
-from joblake.export.planning import ALL_REGIONS, checked_tables, credentials_of, given_parents
+from joblake.export.planning import ALL_REGIONS, check, credentials_of, way_to
 from joblake.lake.layout import S3_SCHEME
 from joblake.settings.settings import Account, Settings
-from joblake.sources.catalogue import shipped_catalogue
 
 VERSION = "2012-10-17"
 
@@ -29,7 +28,7 @@ def policies(settings: Settings) -> dict[str, Policy]:
     Identities that need no permission at all are left out. UsageError for settings that cannot
     work.
     """
-    checked_tables(settings)
+    check(settings)
     statements: dict[Credentials, list[dict[str, Any]]] = {DEFAULT: []}
     for account in settings.accounts:
         credentials = credentials_of(account)
@@ -67,14 +66,13 @@ def name_of(credentials: Credentials) -> str:
 
 def actions_of(settings: Settings, account: Account) -> list[str]:
     """The actions that listing an account needs, in the order of its tables."""
-    operations = []
-    for table in settings.tables_of(account):
-        source = shipped_catalogue().named(table)
-        parent = shipped_catalogue().parent_of(source)
-        if parent is not None and not given_parents(settings, account, source):
-            operations.append(parent.operation)
-        operations.append(source.operation)
-    return list(dict.fromkeys(operation.action for operation in operations))
+    return list(
+        dict.fromkeys(
+            source.operation.action
+            for table in settings.tables_of(account)
+            for source in way_to(settings, account, settings.catalogue[table])
+        )
+    )
 
 
 def _lake_statements(settings: Settings) -> list[dict[str, Any]]:

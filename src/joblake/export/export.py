@@ -13,12 +13,12 @@ from itertools import chain
 
 from joblake.aws.refusals import describe
 from joblake.errors import LakeError
+from joblake.export.children import Children, children_of
 from joblake.export.difference import Listed
 from joblake.export.incremental import narrowing
 from joblake.export.merge import Merged, merge
 from joblake.export.outcomes import RunResult, ScopeResult, failed_result
-from joblake.export.parents import Discovery, discover
-from joblake.export.planning import query_of
+from joblake.export.query import narrowing_of, query_of
 from joblake.export.run import Clock, OpenRun, PlannedScope, Run, open_run, utc_now
 from joblake.lake.ledger import commit_listing
 from joblake.lake.past import ScopePast, read_past
@@ -26,9 +26,7 @@ from joblake.lake.scope import Scope
 from joblake.listing.listing import Listing, run_listing
 from joblake.listing.pager import Pager, Query, open_pager
 from joblake.listing.spool import Spool, SpoolIdentity
-from joblake.listing.start import BEGINNING
 from joblake.outcome import ListingOutcome
-from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.schema import listed_schema
 
 _NO_LISTING = Listing(pages=0, requests=0, odd_values=0)
@@ -74,33 +72,28 @@ def export_scope(
 ) -> tuple[ScopeResult, ...]:
     """List one planned scope, merge it into the lake and put the listing on record.
 
-    One result, or one for each parent where these are to be listed first. Never raises for what
-    can go wrong with a scope: the outcome and error of the result say it.
+    Then do the same with the scopes below it, which its listing showed. The result of the scope
+    comes first. Never raises for what can go wrong with a scope: the outcome and error of its
+    result say it.
     """
     place = opened.connections.place(planned.scope.region_name, planned.credentials)
-
-    def one(scope: PlannedScope, discovery: Discovery | None = None) -> ScopeResult:
-        try:
-            with opened.lake.locked(scope.scope), place.turns:
-                return _ScopeExport(opened, scope, on_page).result(discovery)
-        except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
-            return failed_result(opened.run, scope.scope, describe(error))
-
-    source = shipped_catalogue().named(planned.scope.table)
-    if source.parent is None or planned.scope.parent is not None:
-        return (one(planned),)
-    parent = shipped_catalogue()[source.parent.source]
-    with place.turns:
-        found = discover(opened.connections, planned, source, parent, source.parent.member)
-    results = [one(member) for member in found.members]
-    if found.error is not None or not found.members:
-        # Looked and found none is a complete listing of nothing: it goes on record too.
-        results.append(one(planned, found))
-    return tuple(results)
+    children = Children()
+    try:
+        with opened.lake.locked(planned.scope), place.turns:
+            work = _ScopeExport(opened, planned, on_page)
+            result = work.result()
+            children = work.children
+    except Exception as error:  # noqa: BLE001 - the edge: an error becomes the scope's outcome
+        result = failed_result(opened.run, planned.scope, describe(error))
+    below = (export_scope(opened, child, on_page=on_page) for child in children.scopes)
+    return (result, *chain.from_iterable(below))
 
 
 class _ScopeExport:
-    """One scope's way from listing to commit, with its lock held."""
+    """One scope's way from listing to commit, with its lock held.
+
+    `children` are the scopes below it, once it is listed.
+    """
 
     def __init__(self, opened: OpenRun, planned: PlannedScope, on_page: OnPage) -> None:
         self._run = opened.run
@@ -109,20 +102,19 @@ class _ScopeExport:
         self._clock = opened.clock
         self._planned = planned
         self._scope = planned.scope
-        self._source = shipped_catalogue().named(planned.scope.table)
+        self._catalogue = opened.run.settings.catalogue
+        self._source = self._catalogue[planned.scope.table]
         self._on_page = on_page
-        self._query = query_of(self._source, opened.run.settings)
+        self._query = query_of(self._source, opened.run.settings, planned.scope.parent)
         self._past: ScopePast | None = None
         schema = listed_schema(self._source.operation)
         folder = self._lake.spool(self._scope)
         self._spool = Spool(folder, schema, file_mode=self._lake.file_mode)
+        self.children = Children()
 
-    def result(self, discovery: Discovery | None) -> ScopeResult:
-        """List and commit; of a `discovery` that found nothing to list, commit how it ended."""
+    def result(self) -> ScopeResult:
+        """List and commit."""
         started_at = self._clock()
-        if discovery is not None:
-            outcome, error = discovery.outcome, discovery.error
-            return self._committed(started_at, _NO_LISTING, _NOTHING, outcome, error)
         try:
             # Before the first request: what cannot be merged need not be listed.
             self._past = past = read_past(self._lake, self._scope, self._source)
@@ -133,6 +125,9 @@ class _ScopeExport:
             )
         listing, outcome, error = self._list(started_at, past)
         try:
+            self.children = self._children()
+            if self.children.error is not None and error is None:
+                outcome, error = ListingOutcome.partial, self.children.error
             merged = self._merge(past, is_whole=outcome is ListingOutcome.complete)
         except Exception as refusal:  # noqa: BLE001 - the edge, as above
             merged, outcome, error = _NOTHING, ListingOutcome.failed, describe(refusal)
@@ -146,6 +141,12 @@ class _ScopeExport:
             # again, least of all to confirm its own mass vanish.
             self._spool.discard()
         return self._committed(started_at, listing, merged, outcome, error)
+
+    def _children(self) -> Children:
+        """The scopes below, also by the pages before a failure."""
+        if not self._planned.tables_below:
+            return Children()
+        return children_of(self._catalogue, self._planned, self._spool.reader())
 
     def _merge(self, past: ScopePast, *, is_whole: bool) -> Merged:
         if not self._spool.pages:
@@ -180,7 +181,7 @@ class _ScopeExport:
                 region_name,
                 credentials,
                 operation,
-                self._scoped_query(),
+                self._query,
                 store_sensitive=settings.store_sensitive,
             )
             listing = run_listing(
@@ -198,39 +199,21 @@ class _ScopeExport:
             )
             text = describe(error, hidden=token)
             return listing, ListingOutcome.partial if listing.pages else outcome, text
-        outcome = ListingOutcome.filtered if self._filters() else ListingOutcome.complete
-        return listing, outcome, None
+        is_narrowed = bool(narrowing_of(self._source, self._query))
+        return listing, ListingOutcome.filtered if is_narrowed else ListingOutcome.complete, None
 
     def _narrowed(self, past: ScopePast) -> Query:
         """The query, of an incremental listing only for what is new or may have changed.
 
-        A query with a filter or limit of its own is asked as it is.
+        A query with a filter or limit of its own is asked as it is, and so is that of a parent,
+        which is to show all that its children are in.
         """
         settings = self._run.settings.for_table(self._scope.table)
-        if not settings.incremental or self._filters():
+        has_children = bool(self._planned.tables_below)
+        if not settings.incremental or has_children or narrowing_of(self._source, self._query):
             return self._query
         since = narrowing(past, self._source, settings, self._run.observed_at)
         return replace(self._query, parameters={**self._query.parameters, **since})
-
-    def _scoped_query(self) -> Query:
-        if self._source.parent is None or self._scope.parent is None:
-            return self._query
-        parent = {self._source.parent.parameter: self._scope.parent}
-        return replace(self._query, parameters={**self._query.parameters, **parent})
-
-    def _filters(self) -> dict[str, object]:
-        """What narrows the listing; its order does not."""
-        narrowed: dict[str, object] = {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in self._query.parameters.items()
-            if name not in self._source.request
-        }
-        if self._query.max_items is not None:
-            narrowed["max_items"] = self._query.max_items
-        if self._query.start != BEGINNING:
-            # The token itself is the service's secret; that there was one is enough.
-            narrowed |= {"starting_token": True}
-        return narrowed
 
     def _committed(
         self,
@@ -241,7 +224,7 @@ class _ScopeExport:
         error: str | None,
     ) -> ScopeResult:
         ended_at = self._clock()
-        filters = self._filters()
+        filters = narrowing_of(self._source, self._query)
         result = ScopeResult(
             run_id=self._run.run_id,
             table_name=self._scope.table,

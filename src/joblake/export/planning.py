@@ -1,23 +1,24 @@
 """Plan a run: check its settings, ask STS whose the accounts are, and name the scopes.
 
-Scopes are accounts x regions x tables, less what a region cannot offer. Nothing is listed here.
+Scopes are accounts x regions x tables, less what a region cannot offer. A table whose source has a
+parent is listed below it: the plan names the scope of the parent, whose listing shows the others.
+Nothing is listed here.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from joblake.aws.connections import Connections, Credentials
-from joblake.aws.regions import HOME_REGION, known_regions
+from joblake.aws.regions import known_regions
 from joblake.errors import CredentialsError, UsageError
+from joblake.export.query import given_parents, query_of, require_parent
 from joblake.export.run import Clock, PlannedScope, Run, connections_of, utc_now
 from joblake.lake.scope import Scope
-from joblake.listing.pager import Query
-from joblake.listing.start import BEGINNING, decode_start
+from joblake.listing.start import BEGINNING
 from joblake.settings.kinds import account_of_role
 from joblake.settings.settings import Account, Settings, lake_of
-from joblake.sources.catalogue import Source, shipped_catalogue
-from joblake.sources.service_model import convert_parameter
+from joblake.sources.catalogue import Source
 
 ALL_REGIONS = "all"
 
@@ -30,22 +31,14 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
     cannot be named, LakeError when the lake cannot be one.
     """
     lake_of(settings)
-    tables = checked_tables(settings)
+    check(settings)
     connections = connections_of(settings)
-    accounts = _identified(settings, connections)
-    catalogue = shipped_catalogue()
-    scopes = [
-        planned
-        for table in tables
-        for account_id, account in accounts.items()
-        if table in settings.tables_of(account)
-        for planned in places_of(settings, connections, catalogue[table], account_id, account)
-    ]
+    scopes = planned_scopes(settings, connections, _identified(settings, connections))
     if not scopes:
         raise UsageError("none of the regions offers any of the tables: there is nothing to list")
     _require_one_start(settings, scopes)
     lake_of(settings).prepare()
-    return Run(str(uuid.uuid4()), clock(), settings, tuple(dict.fromkeys(scopes)))
+    return Run(str(uuid.uuid4()), clock(), settings, scopes)
 
 
 def credentials_of(account: Account) -> Credentials:
@@ -53,22 +46,27 @@ def credentials_of(account: Account) -> Credentials:
     return Credentials(account.profile, account.role_arn, account.external_id, account.session_name)
 
 
-def checked_tables(settings: Settings) -> list[str]:
-    """The tables of a run, after everything that can be checked without asking anybody."""
-    tables = list(dict.fromkeys(t for a in settings.accounts for t in settings.tables_of(a)))
-    for table in tables:
-        query_of(shipped_catalogue().named(table), settings)
+def check(settings: Settings) -> None:
+    """UsageError for what can be seen to be wrong without asking anybody."""
     for account in settings.accounts:
-        for table in tables:
+        for table in settings.tables:
             for pattern in settings.regions_of(account, table):
                 _require_known(pattern)
-            source = shipped_catalogue().named(table)
-            for parent in given_parents(settings, account, source):
-                require_parent(source, parent)
+            for source in way_to(settings, account, settings.catalogue[table]):
+                query_of(source, settings)
+                for parent in given_parents(settings, account, source):
+                    require_parent(source, parent)
     roles = [account.role_arn for account in settings.accounts if account.role_arn is not None]
     if len(roles) > len(set(map(account_of_role, roles))):
         raise UsageError("two of the roles are of one account; name one role for each account")
-    return tables
+
+
+def way_to(settings: Settings, account: Account, source: Source) -> tuple[Source, ...]:
+    """The sources that are listed for one: its parent before it, unless its parents are given."""
+    parent = settings.catalogue.parent_of(source)
+    if parent is None or given_parents(settings, account, source):
+        return (source,)
+    return (*way_to(settings, account, parent), source)
 
 
 def _require_known(pattern: str) -> None:
@@ -138,19 +136,31 @@ def _require_any_role(
         raise refusal
 
 
-def places_of(
-    settings: Settings, connections: Connections, source: Source, account_id: str, account: Account
-) -> Iterator[PlannedScope]:
-    """The scopes of a table in an account; UsageError where no region is named anywhere."""
-    credentials = credentials_of(account)
-    parents = given_parents(settings, account, source)
-    patterns = settings.regions_of(account, source.table)
-    for region_name in _regions(patterns, connections, source, credentials):
-        planned = PlannedScope(Scope(source.table, account_id, region_name), credentials)
-        if source.parent is not None and parents:
-            yield from map(planned.of_parent, parents)
-        else:
-            yield planned
+def planned_scopes(
+    settings: Settings, connections: Connections, accounts: Mapping[str, Account]
+) -> tuple[PlannedScope, ...]:
+    """The scopes that listing the accounts, which are named by their ids, begins with.
+
+    Each is there once, however many tables need it. UsageError where no region is named anywhere.
+    """
+    tables_below: dict[tuple[Scope, Credentials], dict[str, None]] = {}
+    for table in settings.tables:
+        for account_id, account in accounts.items():
+            if table not in settings.tables_of(account):
+                continue
+            source = settings.catalogue[table]
+            credentials = credentials_of(account)
+            first, *below = way_to(settings, account, source)
+            patterns = settings.regions_of(account, table)
+            for region_name in _regions(patterns, connections, source, credentials):
+                for parent in given_parents(settings, account, first) or (None,):
+                    scope = Scope(first.table, account_id, region_name, parent)
+                    known = tables_below.setdefault((scope, credentials), {})
+                    known.update((child.table, None) for child in below)
+    return tuple(
+        PlannedScope(scope, credentials, tuple(tables))
+        for (scope, credentials), tables in tables_below.items()
+    )
 
 
 def _regions(
@@ -174,72 +184,10 @@ def _regions(
     return list(dict.fromkeys(found))
 
 
-def require_parent(source: Source, parent: str) -> None:
-    """UsageError where the source's operation would refuse the parent's identifier."""
-    if source.parent is None:
-        return
-    convert_parameter(source.operation, source.parent.parameter, parent)
-    Scope(source.table, "000000000000", HOME_REGION, parent)
-
-
-def given_parents(settings: Settings, account: Account, source: Source) -> tuple[str, ...]:
-    """The parents that the settings name for a table; none means all that their source lists."""
-    filters = _filters(settings.for_table(source.table))
-    given = list(settings.parents_of(account))
-    if source.parent is not None and source.parent.parameter in filters:
-        given.append(filters[source.parent.parameter])
-    return tuple(dict.fromkeys(given))
-
-
 def _require_one_start(settings: Settings, scopes: Sequence[PlannedScope]) -> None:
-    catalogue = shipped_catalogue()
-    starts = {query_of(catalogue[planned.scope.table], settings).start for planned in scopes}
-    if starts != {BEGINNING} and (len(scopes) > 1 or scopes[0].needs_discovery):
+    tables = {table for planned in scopes for table in planned.tables}
+    starts = {query_of(settings.catalogue[table], settings).start for table in tables}
+    if starts != {BEGINNING} and (len(scopes) > 1 or scopes[0].tables_below):
         raise UsageError(
             "a starting token belongs to one listing; choose it with --table, --region and --parent"
         )
-
-
-def query_of(source: Source, settings: Settings) -> Query:
-    """What the settings ask of a source's operation, converted and checked by its service model.
-
-    UsageError names the filter that is wrong and what is allowed.
-    """
-    operation = source.operation
-    settings = settings.for_table(source.table)
-    given = _filters(settings)
-    converted = {
-        name: convert_parameter(operation, name, text)
-        for name, text in given.items()
-        if source.parent is None or name != source.parent.parameter
-    }
-    page_size = converted.pop(operation.limit_key, None)
-    if settings.page_size is not None:
-        page_size = convert_parameter(operation, operation.limit_key, str(settings.page_size))
-    token = converted.pop(operation.input_token, None)
-    if settings.starting_token is not None:
-        token = settings.starting_token
-    start = BEGINNING if token is None else decode_start(str(token), operation)
-    return Query(
-        parameters={**source.request, **converted},
-        page_size=operation.page_maximum if page_size is None else int(str(page_size)),
-        max_items=settings.max_items,
-        start=start,
-    )
-
-
-def _filters(settings: Settings) -> dict[str, str]:
-    filters: dict[str, str] = {}
-    for text in settings.filter:
-        name, value = _split_filter(text)
-        if name in filters:
-            raise UsageError(f"filter {name!r} is given twice; a parameter takes one value")
-        filters[name] = value
-    return filters
-
-
-def _split_filter(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise UsageError(f"filter {text!r}: expected name=value, such as statusEquals=Completed")
-    return name.strip(), value

@@ -13,7 +13,6 @@ from joblake.aws.regions import HOME_REGION, known_regions
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 from joblake.settings.settings import Settings, lake_of
-from joblake.sources.catalogue import shipped_catalogue
 
 Clock = Callable[[], datetime]
 
@@ -25,24 +24,23 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class PlannedScope:
-    """A scope and whose credentials reach it.
+    """A scope, whose credentials reach it, and the tables that are to be listed below it.
 
-    One whose source has a parent, and that names none, stands for every parent in its account and
-    region: the export lists these first.
+    `tables_below` are listed in the scope's resources, or in those of another of them.
     """
 
     scope: Scope
     credentials: Credentials = DEFAULT
+    tables_below: tuple[str, ...] = ()
 
     @property
-    def needs_discovery(self) -> bool:
-        """Whether its parents are yet to be listed."""
-        source = shipped_catalogue().named(self.scope.table)
-        return source.parent is not None and self.scope.parent is None
+    def tables(self) -> tuple[str, ...]:
+        """The scope's table and those below it."""
+        return (self.scope.table, *self.tables_below)
 
-    def of_parent(self, parent: str) -> "PlannedScope":
-        """The scope of one parent; UsageError where its name is none."""
-        return replace(self, scope=replace(self.scope, parent=parent))
+    def child(self, table: str, parent: str | None) -> "PlannedScope":
+        """The scope of a table below in one of the resources; UsageError if its name is none."""
+        return replace(self, scope=replace(self.scope, table=table, parent=parent))
 
 
 @dataclass(frozen=True)

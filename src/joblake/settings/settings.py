@@ -55,6 +55,14 @@ _EXPECTED = {
 }
 
 
+_WHOLE: Mapping[str, Any] = {
+    "filter": (),
+    "page_size": None,
+    "max_items": None,
+    "starting_token": None,
+}
+
+
 class _Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -217,10 +225,20 @@ class Settings(_Checked):
         roles = tuple(Account(role_arn=role_arn) for role_arn in self.role_arn)
         return (*self.account, *roles) or (Account(),)
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Every table that is asked for in any account, once."""
+        return tuple(dict.fromkeys(t for a in self.accounts for t in self.tables_of(a)))
+
     def for_table(self, table: str) -> "Settings":
-        """The settings with what differs for a table in place."""
+        """The settings with what differs for a table in place.
+
+        What narrows or cuts the listings of a run leaves the others alone: a table that is listed
+        as the parent of one that is asked for is listed whole.
+        """
         override = self.override.get(table, Override())
-        told = {name: getattr(override, name) for name in override.model_fields_set}
+        told = {} if table in self.tables else dict(_WHOLE)
+        told |= {name: getattr(override, name) for name in override.model_fields_set}
         return self.model_copy(update=told)
 
     def tables_of(self, account: Account) -> tuple[str, ...]:
