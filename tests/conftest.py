@@ -103,6 +103,11 @@ def night() -> datetime:
     return datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than processors: tests wait for limits, delays and servers that start."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of dear files first; xdist hands out files in this order."""
     tests = Path(__file__).parent
