@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from declared import SOURCES
+from declared import SOURCES, operation_of
 from examples import examples
 from joblake.errors import DamagedPageError
 from joblake.listing.fast import parse_rows
@@ -857,25 +857,6 @@ def test_only_sensitive_members_are_left_out(items):
 
 
 # --- members that a later SDK may bring --------------------------------------------------------
-
-
-def operation_of(*members: Member) -> Operation:
-    """An operation that lists items of the given members."""
-    return Operation(
-        client="x",
-        name="ListThings",
-        service_id="x",
-        signing_name="x",
-        http_method="GET",
-        request_uri="/",
-        parameters=(),
-        input_token="nextToken",
-        output_token="nextToken",
-        limit_key="maxResults",
-        page_maximum=1,
-        result_key="things",
-        item=Member("", "structure", members=members),
-    )
 
 
 @pytest.mark.parametrize(

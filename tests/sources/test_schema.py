@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from declared import SOURCES
+from declared import SOURCES, operation_of
 from joblake.sources.schema import (
     column_of,
     is_sensitive,
@@ -112,25 +112,6 @@ OBSERVATION_HEAD = ["run_id", "observed_at", "change", "account_id", "region_nam
 def schema_text(operation: Operation) -> str:
     """A line for each column: name and type."""
     return "".join(f"{field.name} {field.type}\n" for field in listed_schema(operation))
-
-
-def operation_of(*members: Member) -> Operation:
-    """An operation that lists items of the given members."""
-    return Operation(
-        client="x",
-        name="ListThings",
-        service_id="x",
-        signing_name="x",
-        http_method="GET",
-        request_uri="/",
-        parameters=(),
-        input_token="nextToken",
-        output_token="nextToken",
-        limit_key="maxResults",
-        page_maximum=1,
-        result_key="things",
-        item=Member("", "structure", members=members),
-    )
 
 
 @pytest.mark.parametrize("table", SOURCES)

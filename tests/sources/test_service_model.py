@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from declared import LIST_MEMBERSHIPS, SOURCES
+from declared import LIST_MEMBERSHIPS, SOURCES, operation_of
 from joblake.errors import UsageError
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.service_model import Member, Operation, convert_parameter
@@ -237,21 +237,7 @@ def test_every_parameter_of_every_source_has_an_expectation_here():
 
 def test_a_parameter_that_no_text_can_give_is_refused():
     """A structure or list has no spelling as an option, and the message says so."""
-    operation = Operation(
-        client="x",
-        name="ListThings",
-        service_id="x",
-        signing_name="x",
-        http_method="GET",
-        request_uri="/",
-        parameters=(Member("criteria", "structure"),),
-        input_token="nextToken",
-        output_token="nextToken",
-        limit_key="maxResults",
-        page_maximum=1,
-        result_key="things",
-        item=Member("", "structure"),
-    )
+    operation = operation_of(parameters=(Member("criteria", "structure"),))
     assert "cannot be given as text" in refusal(operation, "criteria", "{}")
 
 
