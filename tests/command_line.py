@@ -5,14 +5,13 @@ A process of its own costs a second; it is for signals, terminals, closed pipes,
 
 import io
 import os
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from joblake.cli.commands import main
+from processes import Finished, run_program
 
 JOBLAKE = (sys.executable, "-m", "joblake.cli")
 _POWERS = "-dac_override,-dac_read_search"  # which let root read and write what nobody may
@@ -20,21 +19,6 @@ WITHOUT_POWERS = (
     ("setpriv", f"--bounding-set={_POWERS}", f"--inh-caps={_POWERS}") if os.geteuid() == 0 else ()
 )
 _WIDTH = {"COLUMNS": "80"}  # that of no terminal; tests may run on a wider one
-_SECONDS = 400
-
-
-@dataclass(frozen=True)
-class Finished:
-    """How a command ended: its exit code, the octets of its data, the text of its narration."""
-
-    returncode: int
-    octets: bytes
-    stderr: str
-
-    @property
-    def stdout(self) -> str:
-        """The data as text."""
-        return self.octets.decode()
 
 
 def run_joblake(
@@ -74,13 +58,6 @@ def run_joblake_process(
     **environment: str,
 ) -> Finished:
     """Run a command in a process of its own; `before` is a program that starts it."""
-    finished = subprocess.run(
-        [*before, *JOBLAKE, *arguments],
-        env=os.environ | environment,
-        cwd=folder,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        timeout=_SECONDS,
-        check=False,
+    return run_program(
+        *before, *JOBLAKE, *arguments, folder=folder, environment=os.environ | environment
     )
-    return Finished(finished.returncode, finished.stdout, finished.stderr.decode())

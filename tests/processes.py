@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 _STARTUP_SECONDS = 120
+_END_SECONDS = 400
 
 
 def program(name: str) -> str:
@@ -31,6 +33,38 @@ def wait_until(is_true: Callable[[], object], what: str, seconds: float = _START
     while not is_true():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.3)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended: its exit code, the octets of its data, the text of its narration."""
+
+    returncode: int
+    octets: bytes
+    stderr: str
+
+    @property
+    def stdout(self) -> str:
+        """The data as text."""
+        return self.octets.decode()
+
+
+def run_program(
+    *command: str | bytes,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run a program to its end, without anything on its stdin."""
+    ended = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=_END_SECONDS,
+        check=False,
+    )
+    return Finished(ended.returncode, ended.stdout, ended.stderr.decode())
 
 
 @contextmanager

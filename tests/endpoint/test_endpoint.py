@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from http.client import IncompleteRead
-from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -41,6 +40,7 @@ from joblake.endpoint import (
 from joblake.endpoint.tokens import LIFETIME
 from joblake.errors import UsageError
 from joblake.sources.service_model import load_operation
+from processes import program, run_program
 
 FIRST_DAY = date(2026, 1, 1)
 EVENING = datetime(2026, 2, 14, 21, 30, tzinfo=UTC)
@@ -721,24 +721,17 @@ def test_models_tell_where_they_come_from(server):
 
 def test_the_aws_command_line_lists_completely(server, tmp_path):
     """`aws bedrock list-model-invocation-jobs` with filters and small pages lists every job."""
-    command = Path(sys.executable).parent / "aws"
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **server.environment()}
     since = EVENING - timedelta(days=30)
-    finished = subprocess.run(
-        [
-            command,
-            "bedrock",
-            "list-model-invocation-jobs",
-            *("--status-equals", "Completed"),
-            *("--submit-time-after", since.isoformat()),
-            *("--sort-by", "CreationTime", "--sort-order", "Ascending"),
-            *("--page-size", "17", "--output", "json"),
-        ],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
+    finished = run_program(
+        program("aws"),
+        "bedrock",
+        "list-model-invocation-jobs",
+        *("--status-equals", "Completed"),
+        *("--submit-time-after", since.isoformat()),
+        *("--sort-by", "CreationTime", "--sort-order", "Ascending"),
+        *("--page-size", "17", "--output", "json"),
+        environment=environment,
     )
     listed_arns = [job["jobArn"] for job in json.loads(finished.stdout)["invocationJobSummaries"]]
     expected = [

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,10 +24,10 @@ from exporting import (
 )
 from joblake.endpoint import EndpointServer, error_answer
 from joblake.settings.settings import Settings
+from processes import run_program
 
 FLOW = Path(__file__).parents[2] / "flows" / "nightly_export.py"
 SOUND, BROKEN = "us-east-1", "eu-west-1"
-SECONDS = 300
 
 # Both nights in one process, whose embedded API takes long to start: the first as a caller of the
 # flow runs it, the second as `python nightly_export.py` does.
@@ -98,15 +97,8 @@ def nights(tmp_path_factory):
                 "PREFECT_HOME": str(folder / "prefect"),
             }
         )
-        finished = subprocess.run(
-            [sys.executable, "-c", DRIVER, str(FLOW), SOUND, BROKEN],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        command = (sys.executable, "-c", DRIVER, str(FLOW), SOUND, BROKEN)
+        finished = run_program(*command, folder=folder, environment=environment)
         last = finished.stdout.splitlines()[-1:]
         assert last, finished.stderr
         ends = json.loads(last[0])
@@ -195,13 +187,7 @@ def test_a_summary_is_put_on_record(nights):
 
 def test_every_setting_is_an_option_of_the_flow():
     """Run by itself, the flow takes what the environment takes, the retries of scopes too."""
-    shown = subprocess.run(
-        [sys.executable, str(FLOW), "--help"],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=True,
-    ).stdout
+    shown = run_program(sys.executable, str(FLOW), "--help").stdout
     options = set(re.findall(r"(?m)^  (--[a-z-]+) (?:FILE|VALUE)", shown))
     assert options == {f"--{name.replace('_', '-')}" for name in ("config", *Settings.model_fields)}
 
@@ -228,8 +214,7 @@ logging.getLogger("prefect").info("all is well")
 
 def test_the_embedded_server_ends_without_tracebacks():
     """What its connections and services log when they are cut off is not shown; all else is."""
-    command = [sys.executable, "-c", TALKING, str(FLOW.parent)]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    finished = run_program(sys.executable, "-c", TALKING, str(FLOW.parent))
     assert "cut" not in finished.stderr
     assert "a statement failed" in finished.stderr
     assert "all is well" in finished.stderr

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +16,7 @@ from exporting import (
     resources_of,
 )
 from joblake.endpoint import EndpointServer, error_answer
-from processes import free_port, program, running, wait_until
+from processes import free_port, program, run_program, running, wait_until
 
 FLOWS = Path(__file__).parents[2] / "flows"
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
@@ -75,15 +74,7 @@ def counts(location):
 def run_flow(environment, folder, *options):
     folder.mkdir(exist_ok=True)
     command = [program("python"), str(FLOWS / "nightly_export.py"), "--region", ",".join(REGIONS)]
-    return subprocess.run(
-        [*command, *options],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return run_program(*command, *options, folder=folder, environment=environment)
 
 
 @pytest.mark.sweep
@@ -174,15 +165,8 @@ def test_a_real_server_deploys_schedules_and_runs_it(aws, environment, tmp_path,
     }
 
     def prefect(*arguments):
-        finished = subprocess.run(
-            [program("prefect"), "--no-prompt", *arguments],
-            cwd=FLOWS,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        command = (program("prefect"), "--no-prompt", *arguments)
+        finished = run_program(*command, folder=FLOWS, environment=environment)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
 
