@@ -81,13 +81,11 @@ class LedgerFile:
 
     def rows(self) -> list[LedgerRow]:
         """The listings that the file has on record."""
-        complete = pa.concat_tables(
-            [arrow.no_rows(LEDGER_SCHEMA), self.table], promote_options="default"
-        )
-        return [
-            LedgerRow(**values | {"outcome": ListingOutcome(values["outcome"])})
-            for values in complete.select(LEDGER_SCHEMA.names).to_pylist()
-        ]
+        return _as_rows(self.table)
+
+    def is_of_run(self, run_id: str) -> pa.ChunkedArray:
+        """Whether each of the listings is one of the run."""
+        return pc.equal(self.table.column("run_id"), arrow.text(run_id))
 
 
 def read_ledger(lake: Lake, scope: Scope) -> tuple[LedgerFile, ...]:
@@ -114,24 +112,35 @@ def commit_listing(lake: Lake, row: LedgerRow, ledger: Sequence[LedgerFile] | No
 
 
 def _commit_listing(lake: Lake, row: LedgerRow, ledger: Sequence[LedgerFile]) -> None:
-    target = lake.listing_partition(row.scope, month_of(row.started_at))
+    path = lake.listing_partition(row.scope, month_of(row.started_at))
     known: LakeFile | None = None
     others = arrow.no_rows(LEDGER_SCHEMA)
-    # The first try may lie in the month before.
-    for month in (m for m in ledger if m in ledger[-2:] or m.file.path == target):
-        is_earlier_try = pc.equal(month.table.column("run_id"), arrow.text(row.run_id))
-        if month.file.path == target or pc.any(is_earlier_try).as_py():
-            target, known = month.file.path, month.file
-            others = month.table.filter(pc.invert(is_earlier_try))
-            for earlier in month.table.filter(is_earlier_try).to_pylist():
-                if earlier["ended_at"] == row.ended_at:
-                    return  # this very try, whose answer was lost
-                sums = {name: earlier[name] + getattr(row, name) for name in _SUMMED}
-                row = replace(row, started_at=earlier["started_at"], **sums)
-            break
-    with lake.replacing(target, known) as temporary:
+    # An earlier try of the run may have begun in the month before.
+    tried = [month for month in ledger if pc.any(month.is_of_run(row.run_id)).as_py()]
+    begun = [month for month in ledger if month.file.path == path]
+    if months := tried or begun:
+        month = months[0]
+        is_earlier_try = month.is_of_run(row.run_id)
+        path, known = month.file.path, month.file
+        others = month.table.filter(pc.invert(is_earlier_try))
+        for earlier in _as_rows(month.table.filter(is_earlier_try)):
+            if earlier.ended_at == row.ended_at:
+                return  # this very try, whose answer was lost
+            sums = {name: getattr(earlier, name) + getattr(row, name) for name in _SUMMED}
+            row = replace(row, started_at=earlier.started_at, **sums)
+    with lake.replacing(path, known) as temporary:
         rows = pa.concat_tables([others, _as_table(row)], promote_options="default")
         pq.write_table(rows, temporary)
+
+
+def _as_rows(table: pa.Table) -> list[LedgerRow]:
+    """The rows of a ledger file, which may lack columns or have more."""
+    tables = [arrow.no_rows(LEDGER_SCHEMA), table]
+    known = pa.concat_tables(tables, promote_options="default").select(LEDGER_SCHEMA.names)
+    return [
+        LedgerRow(**values | {"outcome": ListingOutcome(values["outcome"])})
+        for values in known.to_pylist()
+    ]
 
 
 def _as_table(row: LedgerRow) -> pa.Table:
