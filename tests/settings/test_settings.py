@@ -472,6 +472,11 @@ def test_a_declared_source_is_one_of_the_catalogue():
         (("key =", "colour = 'red'\nkey ="), "colour: unknown key; keys are: "),
         (("evaluation_jobs", "custom_models"), "joblake has a source of this name already"),
         (("EvaluationJobs", "Jobs"), "operation: botocore knows no paginated operation "),
+        (("bedrock.ListEvaluationJobs", "cleanrooms.ListMembers"), "operation: the lake has a col"),
+        (
+            ("key =", "parent = { source = 'evaluation_jobs', request = { a = 'b' } }\nkey ="),
+            "parent.source: it is its own ancestor",
+        ),
     ],
 )
 def test_a_wrong_declaration_is_named_by_its_file_source_and_key(spoilt, words):

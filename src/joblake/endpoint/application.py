@@ -28,7 +28,6 @@ from joblake.endpoint.selection import Item, filters_of, select
 from joblake.endpoint.tokens import Position, query_digest, read_token, write_token
 from joblake.endpoint.validation import read_parameters
 from joblake.endpoint.wire import Answer, Call, ServiceError, encoder, error_answer, json_answer
-from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.service_model import Operation, ParameterValue
 
 Clock = Callable[[], datetime]
@@ -66,10 +65,14 @@ class Log:
 
 @dataclass(frozen=True)
 class Lister:
-    """Answers the list operations from the resources."""
+    """Answers the list operations from the resources.
+
+    `parent_parameters` are the request parameters that name what is listed in.
+    """
 
     resources: Resources
     clock: Clock
+    parent_parameters: frozenset[str]
     _listings: OrderedDict[tuple[str, datetime], Sequence[Item]] = field(
         default_factory=OrderedDict
     )
@@ -77,7 +80,7 @@ class Lister:
     def page(self, operation: Operation, caller: Caller, texts: Mapping[str, str]) -> Answer:
         """One page of a list operation; ServiceError where the parameters are refused."""
         values = read_parameters(operation, texts)
-        place = replace(caller.place, parent=_membership(values))
+        place = replace(caller.place, parent=self._parent(values))
         digest = query_digest(operation, place, values)
         now = self.clock().astimezone(UTC)
         token = str(values.get(operation.input_token, ""))
@@ -90,6 +93,10 @@ class Lister:
         if end < len(items):
             body[operation.output_token] = write_token(replace(position, offset=end), digest)
         return json_answer(body)
+
+    def _parent(self, values: Mapping[str, ParameterValue]) -> str | None:
+        named = self.parent_parameters.intersection(values)
+        return str(values[next(iter(named))]) if named else None
 
     def _listing(
         self,
@@ -106,11 +113,6 @@ class Lister:
                 self._listings.popitem(last=False)
         self._listings.move_to_end(key)
         return self._listings[key]
-
-
-def _membership(values: Mapping[str, ParameterValue]) -> str | None:
-    identifier = values.get("membershipIdentifier")
-    return None if identifier is None else str(identifier)
 
 
 def _default_size(operation: Operation) -> int:
@@ -157,8 +159,9 @@ class AnswerResponse(Response):
 
 @dataclass(frozen=True)
 class Application:
-    """The routes of every declared list operation, and of STS."""
+    """The routes of list operations, and of STS."""
 
+    operations: Sequence[Operation]
     lister: Lister
     log: Log
     intercept: Intercept | None
@@ -167,7 +170,7 @@ class Application:
     def starlette(self) -> Starlette:
         """The application as uvicorn serves it."""
         routes = [Route("/", self._answer_sts, methods=["POST"])]
-        for operation in served_operations():
+        for operation in self.operations:
             filters_of(operation)  # a filter that names no member shows now, not when it is used
             routes.append(self._route(operation))
         unknown: Any = {404: self._answer_unknown, 405: self._answer_unknown}
@@ -238,8 +241,3 @@ class Application:
         self.log.add(replace(call, status=answer.status))
         headers = {"x-amzn-requestid": str(uuid4()), **answer.headers}
         return AnswerResponse(replace(answer, headers=headers), self.closing)
-
-
-def served_operations() -> tuple[Operation, ...]:
-    """The list operations of every declared source."""
-    return tuple(source.operation for source in shipped_catalogue().values())

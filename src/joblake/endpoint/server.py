@@ -15,18 +15,12 @@ from typing import Any, Self
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from joblake.endpoint.application import (
-    Application,
-    Clock,
-    Intercept,
-    Lister,
-    Log,
-    served_operations,
-)
+from joblake.endpoint.application import Application, Clock, Intercept, Lister, Log
 from joblake.endpoint.identity import access_key_id
 from joblake.endpoint.resources import Resources
 from joblake.endpoint.wire import Call
 from joblake.errors import JoblakeError, UsageError
+from joblake.sources.catalogue import Catalogue, shipped_catalogue
 
 _IDLE_CONNECTION_SECONDS = 75
 _START_SECONDS = 10.0
@@ -55,11 +49,12 @@ class EndpointServer:
     """Serves resources on the loopback interface for as long as its context lasts.
 
     `clock` gives the instant that a listing shows; `port` 0 takes a free one. `intercept` sees
-    each call with its answer, in the server's thread, and may return another answer. UsageError
-    where the host is not the loopback interface or the port cannot be had.
+    each call with its answer, in the server's thread, and may return another answer. The operations
+    of the `catalogue` are served, by default of the shipped one. UsageError where the host is not
+    the loopback interface or the port cannot be had.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is served, when, where and by whose leave, by name
         self,
         resources: Resources,
         *,
@@ -67,11 +62,17 @@ class EndpointServer:
         host: str = "127.0.0.1",
         port: int = 0,
         intercept: Intercept | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         _require_loopback(host)
+        sources = (catalogue or shipped_catalogue()).values()
         self._resources = resources
+        self._operations = tuple(dict.fromkeys(source.operation for source in sources))
         self._log = Log()
-        self._application = Application(Lister(resources, clock), self._log, intercept)
+        parents = (source.parent for source in sources)
+        parameters = frozenset(parent.parameter for parent in parents if parent is not None)
+        lister = Lister(resources, clock, parameters)
+        self._application = Application(self._operations, lister, self._log, intercept)
         self._address = (host, port)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -111,7 +112,7 @@ class EndpointServer:
         The credentials belong to `account_id`, by default the resources' default account.
         """
         account_id = account_id or self._resources.default_account_id
-        services = {operation.service_id for operation in served_operations()} | {"sts"}
+        services = {operation.service_id for operation in self._operations} | {"sts"}
         endpoints = {
             f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}": self.url
             for service in services

@@ -6,6 +6,7 @@ say (columns, types, pages, filters, sensitive members) comes from botocore's se
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -206,7 +207,20 @@ def read_catalogue(
                 f"source {source.table}: parent.source: unknown source {source.parent.source!r}; "
                 f"sources are: {', '.join(catalogue)}"
             )
+    for source in declared:
+        if source in _ancestors(catalogue, source):
+            raise UsageError(f"source {source.table}: parent.source: it is its own ancestor")
     return catalogue
+
+
+def _ancestors(catalogue: Catalogue, source: Source) -> list[Source]:
+    """The parent, its parent and so on, each once."""
+    found: list[Source] = []
+    parent = catalogue.parent_of(source)
+    while parent is not None and parent not in found:
+        found.append(parent)
+        parent = catalogue.parent_of(parent)
+    return found
 
 
 def _read_source(table: str, keys: Any) -> Source:
@@ -233,6 +247,11 @@ def _problems(catalogue: Catalogue, source: Source) -> Iterator[tuple[str, str]]
     except UsageError as error:
         yield "operation", str(error)
         return
+    from joblake.sources.schema import observation_schema  # noqa: PLC0415 - which knows sources
+
+    columns = Counter(observation_schema(source).names)
+    for name in (name for name, count in columns.items() if count > 1):
+        yield "operation", f"the lake has a column {name!r} of its own, and {operation.name} too"
     members = operation.item.member_by_name
     for member in source.key:
         yield from _member_problems(members, "key", member)
