@@ -28,7 +28,7 @@ _DEAR = (
     "cli/test_cli.py",
     "journeys/test_faults.py",
     "warehouse/test_views.py",
-    "lake/test_s3_lake.py",
+    "lake/test_s3.py",
     "aws/test_politeness.py",
 )
 """The files that take longest begin first: the last ones to end are then short."""

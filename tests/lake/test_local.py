@@ -1,21 +1,16 @@
-"""Where the files of a lake lie, and how one replaces another."""
+"""The lake on a local disk: where it can be, how one file replaces another, and its locks."""
 
 import os
-import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from joblake.errors import LakeError, UsageError
-from joblake.lake.layout import month_of, scope_path
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 from lake_rows import paths_of
@@ -41,182 +36,6 @@ def umask(mask: int) -> Iterator[None]:
 
 def permissions(path: Path) -> int:
     return path.stat().st_mode & 0o777
-
-
-# --- paths -------------------------------------------------------------------------------------
-
-
-def test_paths_are_as_documented(lake):
-    """Hive folders with the zeros of accounts, a membership where there is one, a file a month."""
-    place = lake.root / "custom_models" / "account=012345678901" / "region=us-east-1"
-    assert lake.partition(SCOPE, "2026-11") == place / "month=2026-11" / "observations.parquet"
-    rooms = Path(
-        "trained_model_inference_jobs",
-        "account=012345678901",
-        "region=eu-west-1",
-        f"parent={MEMBERSHIP}",
-        "month=2026-11",
-    )
-    assert lake.partition(ROOMS, "2026-11") == lake.root / rooms / "observations.parquet"
-    assert lake.listing_partition(ROOMS, "2026-11") == (
-        lake.root / "listings" / rooms / "listings.parquet"
-    )
-
-
-def test_files_are_found_where_they_are_written(lake):
-    """A table's files are those of all its scopes and months, and no other table's."""
-    other = Scope("custom_models", "111122223333", "us-east-1")
-    written = [(SCOPE, "2026-11"), (SCOPE, "2026-02"), (other, "2026-11"), (ROOMS, "2026-11")]
-    for scope, month in written:
-        for target in (lake.partition(scope, month), lake.listing_partition(scope, month)):
-            with lake.overwriting(target):
-                pass
-    for path in (lake.root / "stray.parquet", lake.partition(SCOPE, "2026-11").with_name("x")):
-        path.touch()
-    months = [lake.partition(SCOPE, month) for month in ("2026-02", "2026-11")]
-    assert paths_of(lake.scope_files(SCOPE)) == months
-    assert paths_of(lake.table_files("custom_models")) == [
-        *months,
-        lake.partition(other, "2026-11"),
-    ]
-    assert paths_of(lake.table_files(ROOMS.table)) == [lake.partition(ROOMS, "2026-11")]
-    assert paths_of(lake.table_files("unheard_of")) == []
-    listings = sorted(lake.listing_partition(scope, month) for scope, month in written)
-    assert paths_of(lake.listing_files()) == listings
-    assert paths_of(lake.scope_listing_files(ROOMS)) == [lake.listing_partition(ROOMS, "2026-11")]
-
-
-def test_locks_and_spools_lie_where_no_table_is(lake):
-    """Nothing but partitions stands under a table's folder."""
-    lake.spool(SCOPE).mkdir(parents=True)
-    with lake.locked(SCOPE):
-        assert {path.name for path in lake.root.iterdir()} == {".spool", ".locks"}
-
-
-@pytest.mark.parametrize(
-    ("instant", "month"),
-    [
-        (datetime(2026, 11, 10, tzinfo=UTC), "2026-11"),
-        (datetime(2026, 1, 31, 23, 59, tzinfo=UTC), "2026-01"),
-    ],
-)
-def test_the_month_of_an_instant(instant, month):
-    """Months sort as text."""
-    assert month_of(instant) == month
-
-
-def test_a_scope_says_where_it_is():
-    """Messages name a scope in one line."""
-    assert str(SCOPE) == "custom_models 012345678901 us-east-1"
-    assert str(ROOMS).endswith(MEMBERSHIP)
-
-
-# --- values are checked before they touch a path -----------------------------------------------
-
-HOSTILE = [
-    "",
-    " ",
-    ".",
-    "..",
-    "../..",
-    "/etc",
-    "a/b",
-    "us-east-1/..",
-    "us-east-1\n",
-    "us-east-1\0",
-    "*",
-    "[a]",
-    "region=us-east-1",
-    "%2e%2e",
-    "١٢٣٤٥٦٧٨٩٠١٢",
-    "\uff55\uff53-east-1",
-]
-
-
-@pytest.mark.parametrize("value", [*HOSTILE, "1" * 11, "1" * 13, "12345678901a", "012345678901\n"])
-def test_hostile_accounts_are_refused(value):
-    """An account is twelve digits."""
-    with pytest.raises(UsageError, match="is not a valid account"):
-        Scope("custom_models", value, "us-east-1")
-
-
-@pytest.mark.parametrize("value", [*HOSTILE, "US-EAST-1", "us_east_1", "us-east", "us-east-100"])
-def test_hostile_regions_are_refused(value):
-    """A region has the form of AWS region names."""
-    with pytest.raises(UsageError, match="is not a valid region"):
-        Scope("custom_models", "012345678901", value)
-
-
-@pytest.mark.parametrize("value", ["", "us-east-1\n", "us-east-1\0", "\ud800", "a" * 2049])
-def test_parents_that_no_file_can_hold_are_refused(value):
-    """A parent is printable text of some length."""
-    with pytest.raises(UsageError, match="is not a valid parent"):
-        Scope("custom_models", "012345678901", "us-east-1", value)
-
-
-@pytest.mark.parametrize("value", [".", "..", "../..", "/etc", "a/b", "*", "[a]", "a=b", "arn:a:b"])
-def test_a_parent_that_is_no_plain_word_is_named_by_its_hash(value):
-    """Whatever a service calls a parent, its folder is one plain word, and of this parent alone."""
-    folder = scope_path(Scope("custom_models", "012345678901", "us-east-1", value))
-    assert re.fullmatch(r"parent=[0-9a-f]{32}", folder.name)
-    assert folder != scope_path(Scope("custom_models", "012345678901", "us-east-1", f"{value}x"))
-
-
-@pytest.mark.parametrize("value", [*HOSTILE, "Custom", "1_table", "_table", ".spool"])
-def test_hostile_tables_are_refused(value):
-    """A table is a lower-case name."""
-    with pytest.raises(UsageError, match="is not a valid table"):
-        Scope(value, "012345678901", "us-east-1")
-
-
-VALID = ("custom_models", "012345678901", "us-east-1", MEMBERSHIP)
-
-
-@given(st.data())
-def test_no_value_leads_out_of_the_lake(data):
-    """A valid value with anything put into it is refused, or is one plain folder of the lake."""
-    values = list(VALID)
-    which = data.draw(st.integers(0, 3))
-    at = data.draw(st.integers(0, len(values[which])))
-    noise = data.draw(st.text(st.characters(), min_size=1, max_size=5) | st.sampled_from("/.-_0a"))
-    values[which] = values[which][:at] + noise + values[which][at:]
-    try:
-        scope = Scope(*values)
-    except UsageError as error:
-        assert "is not a valid" in str(error)  # noqa: PT017 - only some values are refused
-        return
-    parts = Lake(Path("/lake")).partition(scope, "2026-11").relative_to("/lake").parts
-    assert len(parts) == 6
-    assert all(re.fullmatch(r"[a-z0-9_=.-]+", part) for part in parts)
-    assert not {".", ".."} & set(parts)
-
-
-REGIONS = st.from_regex(r"[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}", fullmatch=True)
-
-
-@given(
-    st.from_regex(r"[a-z][a-z0-9_]*", fullmatch=True),
-    st.from_regex(r"[0-9]{12}", fullmatch=True),
-    REGIONS,
-    st.uuids().map(str) | st.none(),
-)
-def test_what_aws_allows_makes_a_path_of_its_own(table, account, region, membership):
-    """Valid values stand in the path as they are, one folder each."""
-    lake = Lake(Path("/lake"))
-    path = lake.partition(Scope(table, account, region, membership), "2026-11")
-    folders = [table, f"account={account}", f"region={region}"]
-    folders += [f"parent={membership}"] if membership else []
-    assert path.relative_to("/lake").parts == (*folders, "month=2026-11", "observations.parquet")
-
-
-def test_every_region_of_aws_is_valid():
-    """The pattern of regions refuses none that botocore knows, secret partitions included."""
-    from joblake.aws.regions import known_regions  # noqa: PLC0415 - boto3 is of no use to the other tests
-
-    regions = known_regions()
-    assert {"us-east-1", "us-gov-west-1", "cn-north-1", "us-isob-east-1"} <= regions
-    for region in regions:
-        Scope("custom_models", "012345678901", region)
 
 
 # --- where a lake can be -----------------------------------------------------------------------
