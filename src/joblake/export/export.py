@@ -7,7 +7,7 @@ its outcome and never stops another.
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -236,11 +236,7 @@ class _ScopeExport:
             ended_at=ended_at,
             outcome=outcome,
             filters=json.dumps(filters, ensure_ascii=False) if filters else None,
-            listed=merged.listed,
-            added=merged.added,
-            changed=merged.changed,
-            vanished=merged.vanished,
-            held=merged.held,
+            **asdict(merged),
             pages=listing.pages,
             requests=listing.requests,
             seconds=round((ended_at - started_at).total_seconds(), 3),
