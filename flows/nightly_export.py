@@ -101,13 +101,13 @@ def export_one(opened: Callable[[], OpenRun], planned: PlannedScope) -> tuple[Sc
 @task(cache_policy=NO_CACHE)
 def publish_marts(run: Run) -> None:
     """Write the marts for BI tools anew, with what this night brought."""
-    publish(lake_of(run.settings))
+    publish(lake_of(run.settings), run.settings.catalogue)
 
 
 @task(cache_policy=NO_CACHE)
 def publish_report(run: Run) -> None:
     """Write the page that people read, beside the marts."""
-    write_report(lake_of(run.settings))
+    write_report(lake_of(run.settings), run.settings.catalogue)
 
 
 @flow(name="nightly-export")

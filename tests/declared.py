@@ -3,8 +3,9 @@
 from joblake.sources.catalogue import shipped_catalogue
 from joblake.sources.service_model import Member, Operation
 
-SOURCES = shipped_catalogue().default
-LIST_MEMBERSHIPS = shipped_catalogue()["memberships"].operation
+CATALOGUE = shipped_catalogue()
+SOURCES = CATALOGUE.default
+LIST_MEMBERSHIPS = CATALOGUE["memberships"].operation
 
 
 def operation_of(*members: Member, parameters: tuple[Member, ...] = ()) -> Operation:

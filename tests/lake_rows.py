@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from declared import SOURCES
+from declared import CATALOGUE
 from joblake.lake.file import LakeFile
 from joblake.lake.layout import month_of
 from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
+from joblake.sources.catalogue import Catalogue
 from joblake.sources.schema import TIMESTAMP, observation_schema
 
 ACCOUNT = "111122223333"
@@ -29,7 +30,9 @@ def instant(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def write_rows(lake: Lake, tables: Mapping[str, Sequence[Row]]) -> list[Path]:
+def write_rows(
+    lake: Lake, tables: Mapping[str, Sequence[Row]], catalogue: Catalogue = CATALOGUE
+) -> list[Path]:
     """Write observations, and listings under `listings`, to their partitions.
 
     Account and region are the tests' own, and the run is that of the instant, where a row names
@@ -37,7 +40,7 @@ def write_rows(lake: Lake, tables: Mapping[str, Sequence[Row]]) -> list[Path]:
     """
     written = []
     for table, rows in tables.items():
-        schema = LEDGER_SCHEMA if table == "listings" else observation_schema(SOURCES[table])
+        schema = LEDGER_SCHEMA if table == "listings" else observation_schema(catalogue[table])
         partitions: dict[Path, list[Row]] = defaultdict(list)
         for row in rows:
             full = _completed(row, schema)

@@ -3,21 +3,11 @@
 --   shown under null.
 -- grain: one row per job kind and status
 -- key: job_kind, status
--- columns:
---   job_kind: customization, batch_inference or clean_rooms_inference
+-- columns: job_kind, status, job_count, first_seen_at
 --   status: as AWS spells it; null where the job has none
 --   job_count: jobs that have it now
 --   first_seen_at: first listing that saw one of these jobs
-with
-jobs as (
-    select * from history.jobs
-)
-
-select
-    jobs.job_kind,
-    jobs.status,
-    count(*) as job_count,
-    min(jobs.first_seen_at) as first_seen_at
-from jobs
-where jobs.outcome = 'unknown'
-group by jobs.job_kind, jobs.status
+select job_kind, status, count(*) as job_count, min(first_seen_at) as first_seen_at
+from history.jobs
+where outcome = 'unknown'
+group by all

@@ -1,18 +1,17 @@
 -- description: The latest observation of each resource of a table, as known at an instant, with
 --   its life in the lake: first_seen_at, last_seen_at, last_changed_at and is_vanished. A living
 --   resource was last seen by the newest complete listing of its scope, a vanished one by the
---   newest before the listing that missed it. What AWS listed without an ARN cannot be followed
---   and stands in observations only.
--- grain: one row per account_id, region_name and resource_arn
--- parameters: the table's name, its ARN column, its membership column or null, the instant
-create macro resources_as_of(observed_table, arn, membership, as_of) as table
+--   newest before the listing that missed it. What AWS listed without a key cannot be followed
+--   and stands in observations only. first_end_at is what the first observation with a value of
+--   end_seen says.
+-- grain: one row per account_id, region_name and resource_id
+-- parameters: the table's name, the expression of the resource's key, the instant; the expression
+--   of an end where an observation shows one
+create macro resources_as_of(observed_table, key, as_of, end_seen := null::timestamptz) as table
 with
 -- Read twice, because kept in memory it would be copied with every column that anybody asks for.
 observed as not materialized (
-    select
-        *,
-        nullif(arn, '') as resource_arn,
-        coalesce(membership, '') as scope_membership
+    select *, key as resource_id, coalesce(parent, '') as scope_parent
     from query_table('observations.' || observed_table)
     where observed_at <= as_of::timestamptz
 ),
@@ -21,34 +20,25 @@ lives as (
     select
         account_id,
         region_name,
-        resource_arn,
+        resource_id,
         min(observed_at) as first_seen_at,
-        max(observed_at) as last_changed_at,
-        max(observed_at) filter (where change <> 'vanished') as last_alive_at
+        max(observed_at) as observed_at,
+        max(observed_at) filter (change <> 'vanished') as last_alive_at,
+        arg_min(end_seen, observed_at) as first_end_at
     from observed
-    group by account_id, region_name, resource_arn
+    group by all
 ),
 
+-- What is alive is missed by no run: '' and infinity stand for it, and find a scope's newest sight.
 latest as (
     select
-        observed.*,
-        lives.first_seen_at,
-        lives.last_changed_at,
-        lives.last_alive_at,
-        observed.change = 'vanished' as is_vanished,
-        case when observed.change = 'vanished' then observed.observed_at end as missed_at,
-        case when observed.change = 'vanished' then observed.run_id end as missing_run_id
+        *,
+        observed_at as last_changed_at,
+        change = 'vanished' as is_vanished,
+        if(change = 'vanished', observed_at, 'infinity') as missed_at,
+        if(change = 'vanished', run_id, '') as missing_run_id
     from observed
-    inner join lives
-        on
-            observed.resource_arn = lives.resource_arn
-            and observed.account_id = lives.account_id
-            and observed.region_name = lives.region_name
-            and observed.observed_at = lives.last_changed_at
-),
-
-complete as (
-    select * from complete_listings(observed_table, as_of)
+    inner join lives using (account_id, region_name, resource_id, observed_at)
 ),
 
 -- When each scope was last seen whole: by the instant, and before each night that missed something.
@@ -57,34 +47,23 @@ sightings as (
     select
         account_id,
         region_name,
-        parent,
-        null::timestamptz as missed_at,
-        null::varchar as missing_run_id,
+        scope_parent,
+        'infinity'::timestamptz as missed_at,
+        '' as missing_run_id,
         max(started_at) as sighted_at
-    from complete
-    group by account_id, region_name, parent
+    from complete_listings()
+    where table_name = observed_table and started_at <= as_of::timestamptz
+    group by all
 
     union all
 
-    select
-        account_id,
-        region_name,
-        parent,
-        observed_at as missed_at,
-        run_id as missing_run_id,
-        sighted_at
-    from sightings_before(observed_table, membership, as_of)
+    select account_id, region_name, scope_parent, observed_at, run_id, sighted_at
+    from sightings_before(observed_table)
     where change = 'vanished'
 )
 
 select
-    latest.* exclude (last_alive_at, scope_membership, missed_at, missing_run_id),
-    greatest(latest.last_alive_at, sightings.sighted_at) as last_seen_at
+    * exclude (last_alive_at, sighted_at, scope_parent, missed_at, missing_run_id),
+    greatest(last_alive_at, sighted_at) as last_seen_at
 from latest
-left join sightings
-    on
-        latest.account_id = sightings.account_id
-        and latest.region_name = sightings.region_name
-        and latest.scope_membership = sightings.parent
-        and latest.missed_at is not distinct from sightings.missed_at
-        and latest.missing_run_id is not distinct from sightings.missing_run_id
+left join sightings using (account_id, region_name, scope_parent, missed_at, missing_run_id)

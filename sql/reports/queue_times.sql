@@ -5,55 +5,33 @@
 --   absent or contradict each other, and the runs of jobs without a told end, likewise.
 -- grain: one row per model and month of submission
 -- key: model, month
--- columns:
---   model: as in history.jobs
---   month: first day of the month in which the jobs were submitted, in UTC; null where that is not known
+-- columns: model, month, job_count, waiting_count, queue_job_count, p50_shortest_queue_seconds,
+--   p50_longest_queue_seconds, p95_shortest_queue_seconds, p95_longest_queue_seconds,
+--   run_job_count, p50_shortest_run_seconds, p50_longest_run_seconds, p95_shortest_run_seconds,
+--   p95_longest_run_seconds
 --   job_count: batch jobs
---   waiting_count: those not yet seen to have left their queue, vanished ones included
---   queue_job_count: those with bounds of their time in the queue
---   p50_shortest_queue_seconds: lower bound of the median time in the queue
---   p50_longest_queue_seconds: upper bound of the median time in the queue
---   p95_shortest_queue_seconds: lower bound of what nineteen in twenty waited no longer than
---   p95_longest_queue_seconds: its upper bound
---   run_job_count: jobs with bounds of their run time
---   p50_shortest_run_seconds: lower bound of the median run time
---   p50_longest_run_seconds: upper bound of the median run time
---   p95_shortest_run_seconds: lower bound of what nineteen in twenty ran no longer than
---   p95_longest_run_seconds: its upper bound
 with
-phases as (
-    select * from history.job_phases
-),
-
 batch_phases as (
     select
-        phases.model,
-        date_trunc('month', utc_day(phases.created_at))::date as month,
-        phases.phase,
-        phases.status,
-        phases.shortest_seconds,
-        phases.longest_seconds,
-        phases.shortest_seconds is not null and phases.longest_seconds is not null as is_bounded
-    from phases
-    where phases.job_kind = 'batch_inference'
+        *,
+        date_trunc('month', utc_day(created_at))::date as month,
+        shortest_seconds is not null and longest_seconds is not null as is_bounded
+    from history.job_phases
+    where job_kind = 'batch_inference'
 ),
 
 measured as (
     select
-        batch_phases.model,
-        batch_phases.month,
-        batch_phases.phase,
+        model,
+        month,
+        phase,
         count(*) as phase_count,
-        count(*) filter (where batch_phases.status = 'InProgress') as open_count,
-        count(*) filter (where batch_phases.is_bounded) as bounded_count,
-        quantile_cont(batch_phases.shortest_seconds, [0.5, 0.95]) filter (
-            where batch_phases.is_bounded
-        ) as shortest,
-        quantile_cont(batch_phases.longest_seconds, [0.5, 0.95]) filter (
-            where batch_phases.is_bounded
-        ) as longest
+        count(*) filter (status = 'InProgress') as open_count,
+        count(*) filter (is_bounded) as bounded_count,
+        quantile_cont(shortest_seconds, [0.5, 0.95]) filter (is_bounded) as shortest,
+        quantile_cont(longest_seconds, [0.5, 0.95]) filter (is_bounded) as longest
     from batch_phases
-    group by batch_phases.model, batch_phases.month, batch_phases.phase
+    group by all
 )
 
 select

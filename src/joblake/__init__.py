@@ -41,7 +41,12 @@ def open(  # noqa: A001 - read as joblake.open, like gzip.open
             does not only read.
     """
     from joblake.settings.settings import lake_at, lake_of, load_settings
+    from joblake.sources.catalogue import shipped_catalogue
     from joblake.warehouse.warehouse import open_warehouse
 
-    opened = lake_of(load_settings()) if lake is None else lake_at(lake)
-    return open_warehouse(opened, skip_unreadable=skip_unreadable)
+    if lake is None:
+        settings = load_settings()
+        opened, catalogue = lake_of(settings), settings.catalogue
+    else:
+        opened, catalogue = lake_at(lake), shipped_catalogue()
+    return open_warehouse(opened, catalogue, skip_unreadable=skip_unreadable)

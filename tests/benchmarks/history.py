@@ -231,7 +231,7 @@ def report(year: Year, nights: int, round_count: int, folder: Path) -> Iterator[
     yield ""
     yield "| question | seconds | rows |"
     yield "|---|--:|--:|"
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, shipped_catalogue()) as warehouse:
         for name, seconds, row_count in ask(warehouse, round_count):
             yield f"| {name} | {seconds:.2f} | {row_count:,} |"
 

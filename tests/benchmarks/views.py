@@ -305,7 +305,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the lake here, and use it again")
     parser.add_argument("--explain", action="store_true", help="print the plan of the slowest")
     options = parser.parse_args()
-    with _lake(options.folder, options.jobs) as lake, open_warehouse(lake) as warehouse:
+    with (
+        _lake(options.folder, options.jobs) as lake,
+        open_warehouse(lake, shipped_catalogue()) as warehouse,
+    ):
         tables = [f"observations.{table}" for table in shipped_catalogue().default]
         counts = " + ".join(f"(select count(*) from {table})" for table in tables)
         (total,) = warehouse.query(f"select {counts} as n").to_pylist()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from command_line import run_joblake, run_joblake_process
+from declared import CATALOGUE
 from joblake.lake.local import Lake
 from joblake.warehouse.warehouse import open_warehouse
 
@@ -37,7 +38,7 @@ def test_the_lake_is_where_it_says(demo):
     folder, printed = demo
     lake = Lake.at(folder / "data" / "demo")
     assert "The lake lies in data/demo: " in printed
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         nights = warehouse.query("select count(distinct run_id) as nights from listings")
         assert nights.to_pylist() == [{"nights": 9}]
         for view in warehouse.views():

@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from command_line import run_joblake
-from declared import LIST_MEMBERSHIPS, SOURCES
+from declared import CATALOGUE, LIST_MEMBERSHIPS, SOURCES
 from exporting import (
     ACCOUNT,
     BATCHES,
@@ -189,9 +189,9 @@ def test_a_lake_on_s3_needs_what_its_policy_allows(serve, resources, s3, night, 
     settings = load_settings(lake=s3)
     for days in range(2):
         assert run_export(s3, at=night + timedelta(days=days), table=TABLES).is_good
-    with open_warehouse(lake_of(settings)) as warehouse:
+    with open_warehouse(lake_of(settings), CATALOGUE) as warehouse:
         assert warehouse.query("from jobs").num_rows
-    publish(lake_of(settings))
+    publish(lake_of(settings), CATALOGUE)
     assert all(finding.is_ok for finding in diagnose(settings))
     _, listing, objects = policies(settings)["default"]["Statement"]
     bucket, _, prefix = s3.removeprefix("s3://").partition("/")

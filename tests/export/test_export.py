@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from declared import SOURCES
+from declared import CATALOGUE, SOURCES
 from examples import examples
 from exporting import (
     ACCOUNT,
@@ -73,7 +73,7 @@ def changes(lake):
 
 
 def queried(lake, sql):
-    with open_warehouse(Lake(lake)) as warehouse:
+    with open_warehouse(Lake(lake), CATALOGUE) as warehouse:
         return warehouse.query(sql).arrow().to_pylist()
 
 
@@ -272,7 +272,7 @@ def test_any_night_asked_for_again_equals_what_was_listed_then(jobs, tmp_path_fa
     for at, night_of_jobs in zip(instants, nights, strict=True):
         jobs(items_of(night_of_jobs))
         export_scope_alone(lake, at=at)
-    with open_warehouse(Lake(lake)) as warehouse:
+    with open_warehouse(Lake(lake), CATALOGUE) as warehouse:
         for at, night_of_jobs in zip(instants, nights, strict=True):
             sql = f"from jobs_as_of('{at.isoformat()}') where not is_vanished"
             rows = by_arn(warehouse.query(sql).arrow().to_pylist())

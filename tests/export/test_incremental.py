@@ -7,7 +7,7 @@ import pytest
 from hypothesis import Phase, example, given
 from hypothesis import strategies as st
 
-from declared import SOURCES
+from declared import CATALOGUE, SOURCES
 from examples import examples
 from exporting import (
     BATCHES,
@@ -57,7 +57,7 @@ def asked_after(server, operation=JOBS, parameter="creationTimeAfter"):
 
 
 def queried(lake, sql):
-    with open_warehouse(Lake(lake)) as warehouse:
+    with open_warehouse(Lake(lake), CATALOGUE) as warehouse:
         return warehouse.query(sql).arrow().to_pylist()
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from declared import CATALOGUE
 from exporting import ACCOUNT, JOBS, REGION, customization_job, listing_rows, run_export, serving
 from joblake.endpoint import FixedResources
 from joblake.lake.layout import scope_path
@@ -478,7 +479,7 @@ def test_a_reader_never_sees_less(tmp_path, endpoint):
     with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(write)
         while not writer.done():
-            with open_warehouse(Lake(lake)) as warehouse:
+            with open_warehouse(Lake(lake), CATALOGUE) as warehouse:
                 for _ in range(3):
                     (row,) = warehouse.query(sql).to_pylist()
                     seen.append((row["added"], row["changed"]))

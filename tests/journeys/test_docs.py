@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from command_line import Finished, run_joblake
-from declared import SOURCES
+from declared import CATALOGUE, SOURCES
 from exporting import serving
 from joblake.endpoint import World
 from joblake.export.export import export
@@ -114,7 +114,7 @@ def test_every_question_in_sql_has_its_answer(demo_lake: Lake) -> None:
 def test_table_of_views() -> None:
     """docs/views.md names every view with its grain and what it is, from the headers."""
     lines = ["\n| view | rows | what it tells |\n|---|---|---|\n"]
-    for view in read_views():
+    for view in read_views(CATALOGUE):
         first_sentence = re.split(r"(?<=\.) ", view.description)[0]
         lines.append(f"| `{view.schema}.{view.name}` | {view.grain} | {first_sentence} |\n")
     generated(page("views"), "views", "".join(lines) + "\n")

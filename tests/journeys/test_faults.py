@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from command_line import run_joblake
+from declared import CATALOGUE
 from exporting import (
     INFERENCES,
     JOBS,
@@ -422,7 +423,7 @@ def test_a_scopes_failure_is_its_own(service, lake, night):
         assert set(state(lake, region)) == {1, 2, 3, 4}
         assert changes(lake, region, since=night + DAY) == []
     assert set(state(lake)) == {1, 2, 5}
-    with open_warehouse(Lake(lake)) as warehouse:
+    with open_warehouse(Lake(lake), CATALOGUE) as warehouse:
         rows = warehouse.query("from reports.listing_coverage").to_pylist()
     assert {row["region_name"]: row["last_outcome"] for row in rows} == expected
     assert all(
@@ -583,7 +584,7 @@ def test_what_comes_back_is_added_again_and_its_history_is_continuous(service, l
         "vanished",
         "added",
     ]
-    with open_warehouse(Lake(lake)) as warehouse:
+    with open_warehouse(Lake(lake), CATALOGUE) as warehouse:
         (row,) = warehouse.query(
             "from current.model_customization_jobs where job_name = 'job-000001'"
         ).to_pylist()

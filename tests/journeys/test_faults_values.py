@@ -12,6 +12,7 @@ from pathlib import Path
 import botocore
 import pytest
 
+from declared import CATALOGUE
 from exporting import JOBS, customization_job, export_scope_alone
 from faults import RESULT_KEY, Switch
 from joblake.cli.narration import sentence
@@ -134,7 +135,7 @@ def listed(serve, lake, night):
 
 def stored(lake, columns="*"):
     """What DuckDB reads of the observations, in order of the jobs' numbers."""
-    with open_warehouse(Lake(lake)) as warehouse:
+    with open_warehouse(Lake(lake), CATALOGUE) as warehouse:
         sql = f"select {columns} from observations.model_customization_jobs order by job_arn"
         return warehouse.query(sql).to_pylist()
 

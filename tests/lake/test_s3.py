@@ -17,7 +17,7 @@ from botocore.exceptions import ReadTimeoutError
 
 import joblake
 from command_line import run_joblake
-from declared import SOURCES
+from declared import CATALOGUE, SOURCES
 from exporting import (
     ACCOUNT,
     JOBS,
@@ -38,7 +38,7 @@ from joblake.lake.s3 import KEEP_COPIES_SECONDS
 from joblake.lake.scope import Scope
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import lake_at, load_settings
-from joblake.warehouse.publish import MARTS, publish
+from joblake.warehouse.publish import marts, publish
 from joblake.warehouse.views import read_views
 from lake_rows import paths_of
 from s3_server import READ_ONLY
@@ -97,7 +97,7 @@ def test_every_view_answers_alike(aws, s3, tmp_path, night):
     shown = f"columns(lambda c: not regexp_full_match(c, '{own}'))"
     filled = set()
     with joblake.open(tmp_path / "lake") as local, joblake.open(s3) as remote:
-        for view in (f"{view.schema}.{view.name}" for view in read_views()):
+        for view in (f"{view.schema}.{view.name}" for view in read_views(CATALOGUE)):
             sql = f"select {shown} from {view} order by all"
             there = local.query(sql).arrow().to_pylist()
             assert remote.query(sql).arrow().to_pylist() == there, view
@@ -154,7 +154,7 @@ def test_exports_on_several_machines_lose_no_row(aws, s3, night):
     (count,) = rows(s3, "select count(*) as jobs, count(distinct job_arn) as arns from jobs")
     assert count == {"jobs": 200, "arns": 200}
     assert len(rows(s3, "from observations.listings")) == 4
-    for view in read_views():
+    for view in read_views(CATALOGUE):
         if view.schema == "checks":
             assert rows(s3, f"from checks.{view.name}") == [], view.name
 
@@ -294,13 +294,13 @@ def test_marts_are_published_beside_the_data(aws, s3, s3_server, night, tmp_path
     for number in range(2):
         run_export(s3, at=night + number * MINUTE, table=tuple(SOURCES))
         aws.lists[JOBS] = [customization_job(job) for job in range(35)]
-        published = publish(lake_at(s3))
+        published = publish(lake_at(s3), CATALOGUE)
     names = {file.name: file for file in published}
     assert names["jobs"].path == f"{s3}/marts/jobs.parquet"
     files = pyarrow.fs.S3FileSystem(
         endpoint_override=s3_server.url.removeprefix("http://"), scheme="http", region=REGION
     )
-    for view in MARTS:
+    for view in marts(CATALOGUE):
         name = view.partition(".")[2]
         mart = pq.read_table(f"{s3.removeprefix('s3://')}/marts/{name}.parquet", filesystem=files)
         assert mart.num_rows == names[name].rows

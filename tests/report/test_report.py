@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from browsing import CHROMIUM, DESKTOP, PHONE, opened
 from command_line import run_joblake
+from declared import CATALOGUE
 from exporting import BATCHES, batch_job, run_export
 from joblake.endpoint import FixedResources
 from joblake.errors import UnreadableFileError, UsageError
@@ -148,7 +149,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 
 
 def reported(lake: Lake) -> Path:
-    return Path(write_report(lake, clock=lambda: MORNING))
+    return Path(write_report(lake, CATALOGUE, clock=lambda: MORNING))
 
 
 def rendered(found: figures.Figures, folder: Path) -> Path:
@@ -186,7 +187,7 @@ def page(window: Page) -> Page:
 
 @pytest.fixture(scope="module")
 def warehouse(lake: Lake) -> Iterator[Warehouse]:
-    with open_warehouse(lake) as opened_warehouse:
+    with open_warehouse(lake, CATALOGUE) as opened_warehouse:
         yield opened_warehouse
 
 
@@ -803,7 +804,7 @@ def test_a_large_lake_gives_a_page_of_bounded_size(browser: Browser, tmp_path: P
         lake,
         {"model_invocation_jobs": jobs, "listings": [listing(TABLES[2], account_id=accounts[0])]},
     )
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         found = figures.read_figures(warehouse, MORNING)
     assert found.folded_account_count == 10
     places = {(*zip(row["account"]["codes"]),) for row in found.tables.values() if "account" in row}
@@ -828,7 +829,7 @@ def test_histograms_grow_coarse_before_they_grow_long(tmp_path: Path):
     write_rows(
         lake, {"model_invocation_jobs": [batch(n, 1, "Completed", h) for n, h in enumerate(hours)]}
     )
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         lengths = []
         figures.read_figures(warehouse, MORNING)
         parameters = {**figures.LIMITS, "period": "week"}
@@ -870,7 +871,7 @@ def test_it_goes_to_a_file(quiet: Lake, tmp_path: Path):
     """`--output` writes there, over what was there."""
     output = tmp_path / "news.html"
     output.write_text("old")
-    assert write_report(quiet, output) == str(output)
+    assert write_report(quiet, CATALOGUE, output) == str(output)
     assert output.read_text().startswith("<!doctype html>")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lake", "news.html"]
 
@@ -894,7 +895,7 @@ def test_an_output_that_cannot_be_written(lake: Lake, tmp_path: Path):
         f"error: cannot write {tmp_path / 'no' / 'page.html'}: No such file or directory\n"
     )
     with pytest.raises(UsageError, match=f"cannot write {tmp_path}: Is a directory"):
-        write_report(lake, tmp_path)
+        write_report(lake, CATALOGUE, tmp_path)
 
 
 def test_a_damaged_lake_keeps_its_last_page(tmp_path: Path):
@@ -904,7 +905,7 @@ def test_a_damaged_lake_keeps_its_last_page(tmp_path: Path):
     page = reported(lake).read_bytes()
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UnreadableFileError):
-        write_report(lake)
+        write_report(lake, CATALOGUE)
     assert lake.mart(REPORT).read_bytes() == page
 
 

@@ -16,7 +16,7 @@ import pytest
 import joblake
 from joblake.errors import UnreadableFileError, UsageError
 from joblake.lake.local import Lake
-from joblake.warehouse.answer import Answer
+from joblake.warehouse.result import QueryResult
 from joblake.warehouse.warehouse import Warehouse
 from lake_rows import write_rows
 
@@ -177,7 +177,7 @@ def test_refusals(lake: Path):
 def test_types_are_told(lake: Path):
     """What `open` and `query` return are the documented classes, and their words say how."""
     assert isinstance(joblake.open(lake), Warehouse)
-    assert isinstance(joblake.open(lake).query("select 1 as a"), Answer)
+    assert isinstance(joblake.open(lake).query("select 1 as a"), QueryResult)
     for text in (joblake.__doc__, joblake.open.__doc__):
         assert text is not None
         assert ".df()" in text

@@ -20,15 +20,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from command_line import JOBLAKE, run_joblake
+from declared import CATALOGUE
 from joblake.errors import LakeError, UnreadableFileError
 from joblake.lake.local import Lake
 from joblake.sources.schema import TIMESTAMP
-from joblake.warehouse.publish import DATABASE, MARTS, publish, scalar_sql
+from joblake.warehouse.publish import DATABASE, marts, publish, scalar_sql
 from joblake.warehouse.views import read_views
 from joblake.warehouse.warehouse import open_warehouse
 from lake_rows import paths_of, write_rows
 
-VIEWS = {f"{view.schema}.{view.name}": view for view in read_views()}
+VIEWS = {f"{view.schema}.{view.name}": view for view in read_views(CATALOGUE)}
+MARTS = marts(CATALOGUE)
 NAMES = [VIEWS[name].name for name in MARTS]
 SCALARS = {pa.string(), pa.int64(), pa.float64(), pa.bool_(), TIMESTAMP, pa.date32()}
 
@@ -94,7 +96,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The same, published, for tests that only read."""
     lake = Lake.at(tmp_path_factory.mktemp("full"))
     write_rows(lake, ROWS)
-    publish(lake)
+    publish(lake, CATALOGUE)
     return lake
 
 
@@ -109,7 +111,7 @@ def published(full: Lake, tmp_path: Path) -> Lake:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """What is published of a lake that was never written to."""
     lake = Lake.at(tmp_path_factory.mktemp("empty") / "lake")
-    publish(lake)
+    publish(lake, CATALOGUE)
     return lake
 
 
@@ -154,7 +156,7 @@ def test_every_mart_has_rows(full: Lake):
 def test_a_mart_says_what_its_view_says(name: str, full: Lake):
     """A mart has the columns and rows of its view, in the order of the view's key."""
     view = VIEWS[name]
-    with open_warehouse(full) as warehouse:
+    with open_warehouse(full, CATALOGUE) as warehouse:
         answer = warehouse.query(f"from {name} order by {', '.join(view.key)}")
     mart = pq.ParquetFile(full.mart(f"{view.name}.parquet")).read()
     assert mart.column_names == list(view.columns)
@@ -306,7 +308,7 @@ def test_the_database_is_in_the_format_of_duckdb_1(full: Lake):
 
 def test_what_was_published_is_told(lake: Lake):
     """Each file is told with its rows and size; the database has the rows of all marts."""
-    *marts, whole = publish(lake)
+    *marts, whole = publish(lake, CATALOGUE)
     assert [mart.name for mart in marts] == NAMES
     for mart in marts:
         assert mart.path == str(lake.root / "marts" / f"{mart.name}.parquet")
@@ -320,12 +322,12 @@ def test_what_was_published_is_told(lake: Lake):
 def test_publishing_again_replaces_everything(published: Lake):
     """The marts show what the lake has now; unchanged, it gives the same Parquet files."""
     before = contents(published)
-    publish(published)
+    publish(published, CATALOGUE)
     again = contents(published)
     timeless = set(before) - {DATABASE, "listing_coverage.parquet"}
     assert {name: again[name] for name in timeless} == {name: before[name] for name in timeless}
     add_job(published, 1)
-    publish(published)
+    publish(published, CATALOGUE)
     assert "arn:1" in [row["job_arn"] for row in rows_of(published.mart("jobs.parquet"))]
     with database(published.mart(DATABASE)) as connection:
         assert connection.execute("select count(*) from jobs").fetchall() == [(4,)]
@@ -339,7 +341,7 @@ def test_permissions(mask: int, mode: int, tmp_path: Path):
     (lake.root / ".locks").mkdir()
     before = os.umask(mask)
     try:
-        published = publish(lake)
+        published = publish(lake, CATALOGUE)
     finally:
         os.umask(before)
     assert {Path(file.path).stat().st_mode & 0o777 for file in published} == {mode}
@@ -352,7 +354,7 @@ def test_a_damaged_lake_leaves_the_old_marts(published: Lake):
     *_, path = paths_of(published.table_files(BATCHES))
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(UnreadableFileError, match="restore it from a backup") as caught:
-        publish(published)
+        publish(published, CATALOGUE)
     assert str(path) in str(caught.value)
     assert contents(published) == before
 
@@ -366,7 +368,7 @@ def test_damage_far_into_a_file(lake: Lake):
     whole = path.read_bytes()
     place = len(whole) * 9 // 10
     path.write_bytes(whole[:place] + b"\xff" * 90_000 + whole[place + 90_000 :])
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         reader = warehouse.stream(f"from observations.{BATCHES}")
         assert reader.read_next_batch().num_rows > 0
         with pytest.raises(UnreadableFileError, match="restore it from a backup") as caught:
@@ -378,10 +380,11 @@ LIMITED = """
 import resource, sys
 from joblake.errors import LakeError
 from joblake.lake.local import Lake
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.warehouse.publish import publish
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
-    publish(Lake.at(sys.argv[1]))
+    publish(Lake.at(sys.argv[1]), shipped_catalogue())
 except LakeError as error:
     print(error)
 """
@@ -403,7 +406,7 @@ def test_what_a_dead_publisher_left_is_cleared(published: Lake):
     """A publisher that was killed leaves the old marts, and its litter to the next one."""
     for name in (".jobs.parquet.99999.tmp", f".{DATABASE}.99999.tmp"):
         published.mart(name).write_bytes(b"half")
-    files = publish(published)
+    files = publish(published, CATALOGUE)
     assert sorted(contents(published)) == sorted(Path(file.path).name for file in files)
 
 
@@ -411,6 +414,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from joblake.lake.local import Lake
+from joblake.sources.catalogue import shipped_catalogue
 from joblake.warehouse.publish import publish
 left = int(sys.argv[2])
 def watch(event, arguments):
@@ -420,7 +424,7 @@ def watch(event, arguments):
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watch)
-publish(Lake.at(sys.argv[1]))
+publish(Lake.at(sys.argv[1]), shipped_catalogue())
 """
 
 
@@ -436,7 +440,7 @@ def test_a_killed_publisher(renames: int, published: Lake):
     with database(published.mart(DATABASE)) as connection:
         (count,) = connection.execute("select count(*) from jobs").fetchall()
     assert count == (4 if renames else 3,)
-    files = publish(published)
+    files = publish(published, CATALOGUE)
     assert sorted(contents(published)) == sorted(Path(file.path).name for file in files)
 
 
@@ -462,7 +466,7 @@ def test_readers_never_see_less(published: Lake):
     reader.start()
     for number in range(1, 3):
         add_job(published, number)
-        publish(published)
+        publish(published, CATALOGUE)
     done.set()
     reader.join()
     assert failures == []
@@ -473,7 +477,7 @@ def test_a_reader_keeps_what_it_has_open(published: Lake):
     """A tool that holds the database open goes on reading the old one."""
     with database(published.mart(DATABASE)) as old:
         add_job(published, 1)
-        publish(published)
+        publish(published, CATALOGUE)
         assert old.execute("select count(*) from jobs").fetchall() == [(3,)]
         assert len(old.execute("from job_phases").fetchall()) > 0
     with database(published.mart(DATABASE)) as new:
@@ -490,7 +494,7 @@ os._exit(0)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     assert published.mart(f"{DATABASE}.wal").exists()
-    publish(published)
+    publish(published, CATALOGUE)
     assert not published.mart(f"{DATABASE}.wal").exists()
     with database(published.mart(DATABASE)) as connection:
         assert connection.execute("select count(*) from duckdb_tables()").fetchall() == [
@@ -504,7 +508,7 @@ def test_one_publisher_at_a_time(lake: Lake):
 
     def wait() -> None:
         entered.set()
-        told.append(publish(lake))
+        told.append(publish(lake, CATALOGUE))
 
     second = threading.Thread(target=wait)
     with lake.locked_marts():
@@ -535,17 +539,17 @@ def test_strange_folders(name: str, tmp_path: Path):
     """Whatever a lake's folder is called, its marts are in it."""
     lake = Lake.at(tmp_path / name)
     write_rows(lake, ROWS)
-    *_, whole = publish(lake)
+    *_, whole = publish(lake, CATALOGUE)
     assert whole.rows > 3
     assert {path.name for path in tmp_path.iterdir()} == {name}
 
 
 def test_marts_are_no_part_of_the_lake(lake: Lake):
     """Publishing changes no answer: nobody takes marts for observations."""
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         before = warehouse.query("from jobs order by job_arn").to_pylist()
-    publish(lake)
-    with open_warehouse(lake) as warehouse:
+    publish(lake, CATALOGUE)
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         assert warehouse.query("from jobs order by job_arn").to_pylist() == before
 
 
@@ -554,7 +558,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path):
     lake = Lake.at(tmp_path)
     lake.mart("").touch()
     with pytest.raises(LakeError, match="marts"):
-        publish(lake)
+        publish(lake, CATALOGUE)
 
 
 # --- the command -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from declared import SOURCES
+from declared import CATALOGUE, SOURCES
 from joblake.errors import UnreadableFileError, UsageError
 from joblake.lake.ledger import LEDGER_SCHEMA
 from joblake.lake.local import Lake
@@ -43,14 +43,14 @@ def read_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.fixture(scope="module")
 def warehouse(read_lake: Lake) -> Iterator[Warehouse]:
-    with open_warehouse(read_lake) as warehouse:
+    with open_warehouse(read_lake, CATALOGUE) as warehouse:
         yield warehouse
 
 
 def test_lake_that_does_not_exist(tmp_path: Path):
     """A lake that was never written to has every table, typed and empty, and is not created."""
     lake = Lake.at(tmp_path / "none")
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         for source in SOURCES.values():
             answer = warehouse.query(f"from observations.{source.table}")
             assert answer.schema == observation_schema(source)
@@ -68,7 +68,7 @@ def test_files_of_older_and_newer_sdks(lake: Lake):
     write_file(older, rows.select([*rows.column_names[:5], "job_arn"]))
     colours = pa.array(["blue"])
     write_file(newer, rows.append_column("colour", colours).select(["colour", *rows.column_names]))
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         answer = warehouse.query(f"from observations.{TABLE} order by colour, status")
         assert answer.schema == SCHEMA.append(pa.field("colour", pa.string()))
         assert answer.arrow()["colour"].to_pylist() == ["blue", None, None]
@@ -79,7 +79,7 @@ def test_only_older_files(lake: Lake):
     """A table whose every file lacks a column still has it, with its type."""
     (path,) = paths_of(lake.table_files(TABLE))
     write_file(path, pq.read_table(path, partitioning=None).drop_columns(["total_record_count"]))
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         assert warehouse.query(f"from observations.{TABLE}").schema == SCHEMA
 
 
@@ -90,8 +90,8 @@ def test_column_of_another_type(lake: Lake):
     place = rows.column_names.index("total_record_count")
     write_file(path, rows.set_column(place, "total_record_count", pa.array([7], pa.int32())))
     with pytest.raises(UnreadableFileError, match="total_record_count is int32, not int64"):
-        open_warehouse(lake)
-    with open_warehouse(lake, skip_unreadable=True) as warehouse:
+        open_warehouse(lake, CATALOGUE)
+    with open_warehouse(lake, CATALOGUE, skip_unreadable=True) as warehouse:
         assert [skipped for skipped, _ in warehouse.skipped] == [str(path)]
 
 
@@ -115,7 +115,7 @@ def test_strange_folders(name: str, tmp_path: Path):
     """Whatever a lake's folder is called, its own files are read and no neighbour's."""
     for folder in ("a x b", "anything", name):
         write_rows(Lake.at(tmp_path / folder), {TABLE: [{**ROW, "job_name": folder}]})
-    with open_warehouse(Lake.at(tmp_path / name)) as warehouse:
+    with open_warehouse(Lake.at(tmp_path / name), CATALOGUE) as warehouse:
         assert warehouse.query("select job_name from jobs").to_pylist() == [{"job_name": name}]
 
 
@@ -146,10 +146,10 @@ def test_parameters(warehouse: Warehouse):
 
 def test_opening_again_sees_new_rows(lake: Lake):
     """A reader sees what was committed since by opening again."""
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         assert warehouse.query("from jobs").num_rows == 1
     write_rows(lake, {TABLE: [{**ROW, "observed_at": "2026-02-01", "job_arn": "b"}]})
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         assert warehouse.query("from jobs").num_rows == 2
 
 
@@ -169,9 +169,9 @@ def test_damaged_file(name: str, damage: str, lake: Lake):
     }
     files[0].write_bytes(damaged[damage])
     with pytest.raises(UnreadableFileError, match="restore it from a backup") as caught:
-        open_warehouse(lake).query("from jobs, listings")
+        open_warehouse(lake, CATALOGUE).query("from jobs, listings")
     assert str(files[0]) in str(caught.value)
-    with open_warehouse(lake, skip_unreadable=True) as warehouse:
+    with open_warehouse(lake, CATALOGUE, skip_unreadable=True) as warehouse:
         assert [path for path, _ in warehouse.skipped] == [str(files[0])]
         assert warehouse.query("from jobs").num_rows == (1 if name == "observations" else 2)
 
@@ -183,14 +183,14 @@ def test_damaged_pages(noise: bytes, lake: Lake):
     (path,) = write_rows(lake, {TABLE: rows})
     whole = path.read_bytes()
     path.write_bytes(whole[:4] + noise * 9000 + whole[9004:])
-    with open_warehouse(lake) as warehouse, pytest.raises(UnreadableFileError) as caught:
+    with open_warehouse(lake, CATALOGUE) as warehouse, pytest.raises(UnreadableFileError) as caught:
         warehouse.query("from jobs")
     assert str(path) in str(caught.value)
 
 
 def test_file_that_went_away(lake: Lake):
     """A file that is gone since the lake was opened is named."""
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         (path,) = paths_of(lake.table_files(TABLE))
         path.unlink()
         with pytest.raises(UnreadableFileError, match=r"observations\.parquet"):
@@ -350,7 +350,7 @@ def test_configuration_is_locked(warehouse: Warehouse):
 def test_spilling_leaves_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Spilled rows go to the temporary folder, for the owner alone, and away with the warehouse."""
     monkeypatch.chdir(tmp_path)
-    with open_warehouse(lake) as warehouse:
+    with open_warehouse(lake, CATALOGUE) as warehouse:
         (row,) = warehouse.query("select current_setting('temp_directory') as folder").to_pylist()
         folder = Path(row["folder"])
         assert folder.stat().st_mode & 0o777 == 0o700

@@ -194,7 +194,7 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
 
     with (
         _lake_to_read(ctx.obj) as found,
-        open_warehouse(found, skip_unreadable=skip_corrupt) as warehouse,
+        open_warehouse(found, ctx.obj.catalogue, skip_unreadable=skip_corrupt) as warehouse,
     ):
         for path, reason in warehouse.skipped:
             sys.stderr.write(f"skipped {path}: {reason}\n")
@@ -255,9 +255,10 @@ def shell(
 @app.command()
 def views() -> None:
     """Name every view with its grain and columns."""
+    from joblake.sources.catalogue import shipped_catalogue
     from joblake.warehouse.views import read_views
 
-    for view in read_views():
+    for view in read_views(shipped_catalogue()):
         columns = ", ".join(view.columns)
         sys.stdout.write(f"{view.schema}.{view.name}\n  {view.description}\n")
         sys.stdout.write(f"  grain: {view.grain}\n  columns: {columns}\n\n")
@@ -274,7 +275,7 @@ def publish(
     """Write flat Parquet files and joblake.duckdb for BI tools."""
     from joblake.warehouse.publish import publish as publish_marts
 
-    published = publish_marts(_lake_to_publish(ctx.obj))
+    published = publish_marts(_lake_to_publish(ctx.obj), ctx.obj.catalogue)
     for file in published:
         sys.stderr.write(f"{file.name}: {file.rows:,} rows, {file.bytes / 1024:,.0f} KiB\n")
     if as_json:
@@ -297,7 +298,7 @@ def report(
     """Write the lake's news as one HTML page that opens offline."""
     from joblake.report import write_report
 
-    written = write_report(_lake_to_publish(ctx.obj), output)
+    written = write_report(_lake_to_publish(ctx.obj), ctx.obj.catalogue, output)
     sys.stdout.write(f"{written}\n")
 
 

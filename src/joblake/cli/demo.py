@@ -178,9 +178,10 @@ def _run_flow(lake: str, console: Console) -> None:
 
 def _show(folder: Path) -> None:
     from joblake.cli.formats import write_result
+    from joblake.sources.catalogue import shipped_catalogue
     from joblake.warehouse.warehouse import open_warehouse
 
-    with open_warehouse(Lake.at(folder)) as warehouse:
+    with open_warehouse(Lake.at(folder), shipped_catalogue()) as warehouse:
         for question, sql in _ANSWERS:
             sys.stdout.write(f"\n{question}\n\n")
             write_result(warehouse, sql)

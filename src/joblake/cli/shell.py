@@ -12,9 +12,9 @@ from harlequin.exception import HarlequinConnectionError, HarlequinQueryError
 from harlequin.options import FlagOption, HarlequinAdapterOption
 from harlequin_duckdb.adapter import DuckDbConnection, DuckDbCursor
 
+import joblake
 from joblake.errors import JoblakeError
-from joblake.settings.settings import lake_at, lake_of, load_settings
-from joblake.warehouse.warehouse import Warehouse, open_warehouse
+from joblake.warehouse.warehouse import Warehouse
 
 _SKIP_CORRUPT = FlagOption(
     name="skip-corrupt",
@@ -72,8 +72,8 @@ class LakeAdapter(HarlequinAdapter):
     def connect(self) -> LakeConnection:
         """Open the lake as it is now; harlequin's own error where it cannot be read."""
         try:
-            lake = lake_at(self._location) if self._location else lake_of(load_settings())
-            return LakeConnection(open_warehouse(lake, skip_unreadable=self._skip_corrupt))
+            opened = joblake.open(self._location, skip_unreadable=self._skip_corrupt)
+            return LakeConnection(opened)
         except JoblakeError as error:
             raise HarlequinConnectionError(
                 str(error), title="joblake cannot open the lake"

@@ -19,6 +19,7 @@ from joblake.lake.local import Lake
 from joblake.output import replaced
 from joblake.report.figures import read_figures
 from joblake.report.page import render_page
+from joblake.sources.catalogue import Catalogue
 from joblake.warehouse.warehouse import open_warehouse
 
 REPORT = "report.html"
@@ -27,6 +28,7 @@ REPORT = "report.html"
 
 def write_report(
     lake: Lake,
+    catalogue: Catalogue,
     output: Path | None = None,
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -39,14 +41,14 @@ def write_report(
     """
     if output is not None:
         with replaced(output) as written:
-            _write(lake, written, clock())
+            _write(lake, catalogue, written, clock())
         return str(output)
     target = lake.mart(REPORT)
     with lake.locked_marts(), lake.overwriting(target) as written:
-        _write(lake, written, clock())
+        _write(lake, catalogue, written, clock())
     return lake.name_of(target)
 
 
-def _write(lake: Lake, path: Path, made_at: datetime) -> None:
-    with path.open("w", encoding="utf-8") as file, open_warehouse(lake) as warehouse:
+def _write(lake: Lake, catalogue: Catalogue, path: Path, made_at: datetime) -> None:
+    with path.open("w", encoding="utf-8") as file, open_warehouse(lake, catalogue) as warehouse:
         file.write(render_page(read_figures(warehouse, made_at)))

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from joblake.errors import LakeError, UsageError
-from joblake.warehouse.answer import Answer
+from joblake.warehouse.result import QueryResult
 from joblake.warehouse.warehouse import Warehouse
 
 YOUNG = timedelta(weeks=16)
@@ -98,7 +98,7 @@ def _create_macros(warehouse: Warehouse, accounts: Sequence[str], as_of: datetim
     connection.execute((_QUERIES.parent / "macros.sql").read_text(encoding="utf-8"))
 
 
-def ask(warehouse: Warehouse, name: str, parameters: Mapping[str, Any]) -> Answer:
+def ask(warehouse: Warehouse, name: str, parameters: Mapping[str, Any]) -> QueryResult:
     """The answer to a question of the page, which takes those of the parameters that it names."""
     sql = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
     (statement,) = warehouse.connection.extract_statements(sql)

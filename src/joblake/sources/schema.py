@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from joblake.sources.catalogue import Source
-from joblake.sources.service_model import Member, Operation, column_name
+
+if TYPE_CHECKING:
+    from joblake.sources.service_model import Member, Operation
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -40,7 +43,7 @@ class Column:
 
     name: str
     path: tuple[str, ...]
-    member: Member
+    member: "Member"
     type: pa.DataType
     is_sensitive: bool
 
@@ -51,19 +54,27 @@ class Column:
 
 
 @cache
-def item_columns(operation: Operation) -> tuple[Column, ...]:
+def item_columns(operation: "Operation") -> tuple[Column, ...]:
     """The flat columns of the items that an operation lists, in the model's order."""
     return tuple(_columns(operation.item, (), is_secret=operation.item.is_sensitive))
 
 
-def is_sensitive(member: Member) -> bool:
+def element_columns(column: Column) -> tuple[Column, ...]:
+    """The flat columns of each element of a list or map; one without a path for a scalar."""
+    element = column.member.element
+    return () if element is None else tuple(_columns(element, (), is_secret=column.is_sensitive))
+
+
+def is_sensitive(member: "Member") -> bool:
     """Whether the model marks the member as sensitive, or anything in the lists it holds."""
     if member.is_sensitive or member.element is None:
         return member.is_sensitive
     return is_sensitive(member.element) or any(map(is_sensitive, member.element.members))
 
 
-def _columns(member: Member, path: tuple[str, ...], *, is_secret: bool) -> Iterator[Column]:
+def _columns(member: "Member", path: tuple[str, ...], *, is_secret: bool) -> Iterator[Column]:
+    from joblake.sources.service_model import column_name  # noqa: PLC0415 - queries load no botocore
+
     if member.kind == "structure":
         for child in member.members:
             yield from _columns(
@@ -79,7 +90,7 @@ def _columns(member: Member, path: tuple[str, ...], *, is_secret: bool) -> Itera
     )
 
 
-def _scalar_type(member: Member) -> pa.DataType:
+def _scalar_type(member: "Member") -> pa.DataType:
     try:
         return _SCALARS[member.kind]
     except KeyError:
@@ -95,7 +106,7 @@ def column_of(source: Source, member_name: str) -> str:
 
 
 @cache
-def listed_schema(operation: Operation) -> pa.Schema:
+def listed_schema(operation: "Operation") -> pa.Schema:
     """The columns of one listed page: the item's members, then `extra`."""
     fields = [pa.field(column.name, column.type) for column in item_columns(operation)]
     return pa.schema([*fields, pa.field(EXTRA, pa.string())])

@@ -5,6 +5,8 @@ maximum, paginator tokens, request parameters and their allowed values, sensitiv
 from here, so that an SDK upgrade teaches joblake new members without a change of code.
 """
 
+import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +36,7 @@ class Member:
 
     `name` is the spelling on the wire, `kind` botocore's type name (`string`, `timestamp`,
     `structure`, …). `minimum` and `maximum` bound a number's value or a text's or list's length.
+    `documentation` is AWS's first sentence on it, without the full stop.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Member:
     maximum: int | None = None
     pattern: str | None = None
     timestamp_format: str | None = None
+    documentation: str = ""
     members: tuple["Member", ...] = ()
     element: "Member | None" = None
 
@@ -232,9 +236,16 @@ def _member(name: str, shape: Shape, *, is_required: bool = False) -> Member:
         maximum=metadata.get("max"),
         pattern=metadata.get("pattern"),
         timestamp_format=shape.serialization.get("timestampFormat"),
+        documentation=_first_sentence(shape.documentation),
         members=_members(shape),
         element=_member("", shape.member) if isinstance(shape, ListShape) else _map_value(shape),
     )
+
+
+def _first_sentence(documentation: str) -> str:
+    """The first sentence of a documentation in HTML, as plain text without its full stop."""
+    text = html.unescape(re.sub(r"<[^>]+>", " ", documentation))
+    return re.split(r"[.:](?:\s|$)", " ".join(text.split()), maxsplit=1)[0]
 
 
 def _map_value(shape: Shape) -> Member | None:

@@ -21,22 +21,21 @@ from pyarrow.dataset import dataset
 from joblake.errors import LakeError, UsageError
 from joblake.lake.local import Lake
 from joblake.lake.races import until_won
+from joblake.quoting import identifier
+from joblake.sources.catalogue import Catalogue
+from joblake.warehouse.generated import child_views
 from joblake.warehouse.views import View, read_views
 from joblake.warehouse.warehouse import Warehouse, open_warehouse
 
-MARTS = (
+_MARTS = (
     "history.jobs",
     "history.job_status_changes",
     "history.job_phases",
     "history.models",
-    "current.model_invocation_job_security_groups",
-    "current.model_invocation_job_subnets",
-    "current.trained_model_inference_job_receivers",
     "reports.daily_job_counts",
     "reports.job_durations",
     "reports.listing_coverage",
 )
-"""The views that are published, each under its name without the schema."""
 
 DATABASE = "joblake.duckdb"
 _STORAGE_VERSION = "v1.0.0"
@@ -67,22 +66,31 @@ class Published:
         return asdict(self)
 
 
-def publish(lake: Lake) -> tuple[Published, ...]:
+def marts(catalogue: Catalogue) -> list[str]:
+    """The views that are published, each under its name without the schema.
+
+    The lists and maps of the sources that are listed by default are among them.
+    """
+    sources = catalogue.default.values()
+    return [*_MARTS, *(f"current.{name}" for source in sources for name in child_views(source))]
+
+
+def publish(lake: Lake, catalogue: Catalogue) -> tuple[Published, ...]:
     """Write every mart and the database, and put them in the place of the old ones.
 
     One publisher at a time, the others wait. UnreadableFileError when a file of the lake is
     damaged, LakeError when the lake cannot be written; a mart is then the old one or the new one.
     """
     with lake.locked_marts():
-        return until_won(lambda: _publish(lake))
+        return until_won(lambda: _publish(lake, catalogue))
 
 
-def _publish(lake: Lake) -> tuple[Published, ...]:
-    views = {f"{view.schema}.{view.name}": view for view in read_views()}
+def _publish(lake: Lake, catalogue: Catalogue) -> tuple[Published, ...]:
+    views = {f"{view.schema}.{view.name}": view for view in read_views(catalogue)}
     published = []
-    with open_warehouse(lake) as warehouse, ExitStack() as replacing:
+    with open_warehouse(lake, catalogue) as warehouse, ExitStack() as replacing:
         written = {}
-        for view in (views[name] for name in MARTS):
+        for view in (views[name] for name in marts(catalogue)):
             target = lake.mart(f"{view.name}.parquet")
             written[view.name] = replacing.enter_context(lake.overwriting(target))
             rows = _write_mart(warehouse, view, written[view.name])
@@ -117,10 +125,12 @@ def _write_mart(warehouse: Warehouse, view: View, path: Path) -> int:
 def _mart_sql(warehouse: Warehouse, view: View) -> str:
     described = warehouse.query(f"describe {view.schema}.{view.name}").to_pylist()
     columns = ", ".join(
-        f"{scalar_sql(column['column_name'], column['column_type'])} as {column['column_name']}"
+        f"{scalar_sql(name, column['column_type'])} as {name}"
         for column in described
+        for name in [identifier(column["column_name"])]
     )
-    return f"select {columns} from {view.schema}.{view.name} order by {', '.join(view.key)}"
+    order = ", ".join(map(identifier, view.key))
+    return f"select {columns} from {view.schema}.{view.name} order by {order}"
 
 
 def scalar_sql(name: str, column_type: str) -> str:

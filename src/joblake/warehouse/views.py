@@ -1,20 +1,28 @@
-"""The SQL files that travel with joblake: one view or macro each, described by its header.
+"""The SQL files that travel with joblake, those generated from the catalogue, and their headers.
+
+A file holds one view or macro. Its header describes it:
 
 -- description: what its rows are, over as many indented lines as it needs
 -- grain: one row per …
 -- key: the columns that identify a row
--- columns:
---   name: what it holds
+-- columns: the names of the columns, over as many indented lines as they need
+--   name: what a column holds, where columns.toml does not say it
 """
 
+import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from joblake.bundled import bundled_folder
+from joblake.sources.catalogue import Catalogue
+from joblake.warehouse.generated import generated_sql
 
 VIEW_SCHEMAS = ("current", "history", "reports", "checks")
 """The folders of `sql/` that hold views, each of which reads only itself and those before it."""
+
+_HEADING = re.compile(r"-- (\w+): *(.*)")
+_COLUMN = re.compile(r"--   (\w+): *(.*)")
 
 
 @dataclass(frozen=True)
@@ -30,47 +38,62 @@ class View:
     sql: str
 
 
-def read_views() -> list[View]:
-    """Every view of `sql/`, in order of schema and name. ValueError for a header out of form."""
+def written_sql() -> dict[str, str]:
+    """The SQL files that are written by hand, by their paths below `sql/`."""
     folder = bundled_folder("sql")
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(folder.glob("*/*.sql"))
+    }
+
+
+def read_views(catalogue: Catalogue) -> list[View]:
+    """Every view, in order of schema and name. ValueError for a header out of form."""
+    folder = bundled_folder("sql")
+    texts = tomllib.loads((folder / "columns.toml").read_text(encoding="utf-8"))
+    files = written_sql() | generated_sql(catalogue)
     return [
-        _parse_view(path)
+        _parse_view(path, files[path], texts)
         for schema in VIEW_SCHEMAS
-        for path in sorted(folder.glob(f"{schema}/*.sql"))
+        for path in sorted(files)
+        if path.startswith(f"{schema}/")
     ]
 
 
-def _parse_view(path: Path) -> View:
-    sql = path.read_text(encoding="utf-8")
+def read_macros(catalogue: Catalogue) -> list[str]:
+    """The `create macro` statements, in order of name."""
+    files = written_sql() | generated_sql(catalogue)
+    return [files[path] for path in sorted(files) if path.startswith("macros/")]
+
+
+def _parse_view(path: str, sql: str, texts: Mapping[str, str]) -> View:
     fields: dict[str, str] = {}
-    columns: dict[str, str] = {}
+    told: dict[str, str] = {}
     field = ""
     for line in sql.splitlines():
         if not line.startswith("-- "):
             break
-        text = line.removeprefix("-- ")
-        name, colon, rest = text.strip().partition(":")
-        if not text.startswith(" ") and colon:
-            field, fields[name] = name, rest.strip()
-        elif field == "columns" and colon:
-            columns[name] = rest.strip()
+        if heading := _HEADING.fullmatch(line):
+            field, fields[heading[1]] = heading[1], heading[2]
+        elif field == "columns" and (column := _COLUMN.fullmatch(line)):
+            told[column[1]] = column[2]
         elif field:
-            fields[field] += " " + text.strip()
+            fields[field] += " " + line.removeprefix("-- ").strip()
+    schema, _, name = path.removesuffix(".sql").partition("/")
     try:
+        columns = _names(fields["columns"])
         return View(
-            schema=path.parent.name,
-            name=path.stem,
+            schema=schema,
+            name=name,
             description=fields["description"],
             grain=fields["grain"],
-            key=tuple(column.strip() for column in fields["key"].split(",")),
-            columns=columns,
+            key=_names(fields["key"]),
+            columns={column: told.get(column) or texts[column] for column in columns},
             sql=sql,
         )
     except KeyError as missing:
-        raise ValueError(f"{path}: the header lacks {missing}") from None
+        raise ValueError(f"{path}: neither the header nor columns.toml has {missing}") from None
 
 
-def read_macros() -> list[str]:
-    """The `create macro` statements of `sql/macros`, in order of name."""
-    paths = sorted(bundled_folder("sql").glob("macros/*.sql"))
-    return [path.read_text(encoding="utf-8") for path in paths]
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))

@@ -16,11 +16,7 @@ scopes as (
 )
 
 select
-    case table_name
-        when 'model_customization_jobs' then 'customization'
-        when 'model_invocation_jobs' then 'batch_inference'
-        when 'trained_model_inference_jobs' then 'clean_rooms_inference'
-    end as kind,
+    job_kind as kind,
     account,
     region_name as region,
     table_name,

@@ -1,7 +1,7 @@
 -- The newest failures of the last 30 days.
 select
     kind, account, region, listed_account, name, model, outcome,
-    left(reason, 400) as message,
+    left(message, 400) as message,
     coalesce(ended_at, created_at) as failed_at,
     count(*) over place as failed_count
 from told('failed_jobs')

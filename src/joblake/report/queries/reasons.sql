@@ -6,7 +6,7 @@ failed as (
         kind,
         account,
         region,
-        left(coalesce(reason, 'AWS tells none'), 200) as told,
+        left(coalesce(message, 'AWS tells none'), 200) as told,
         regexp_replace(told, '[0-9a-f-]*[0-9][0-9a-f-]*', '#', 'g') as pattern
     from told('failed_jobs')
     where is_within(coalesce(ended_at, created_at), interval 30 days)

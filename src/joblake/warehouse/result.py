@@ -1,4 +1,4 @@
-"""What a query answered, for pandas, Arrow and everything that speaks Arrow."""
+"""The rows that a query gives, for pandas, Arrow and everything that speaks Arrow."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Answer:
+class QueryResult:
     """The rows that a query gave, in memory; the lake may go on changing.
 
-    polars, DuckDB and others take it as it is: `polars.DataFrame(answer)`.
+    polars, DuckDB and others take it as it is: `polars.DataFrame(result)`.
     """
 
     def __init__(self, table: pa.Table) -> None:

@@ -1,0 +1,63 @@
+"""The tables `observations.*` over the files of a lake."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+# Its classes stand quoted in the annotations below, as in merge.py and for its reason.
+import duckdb
+import pyarrow as pa
+
+from joblake.quoting import patterns
+from joblake.warehouse.generated import ARROW_TYPES, empty_select
+from joblake.warehouse.prepared import OBSERVATIONS
+
+
+def observation_schemas(connection: "duckdb.DuckDBPyConnection") -> dict[str, pa.Schema]:
+    """The columns of every table of observations, as the database has them."""
+    fields: dict[str, list[pa.Field]] = defaultdict(list)
+    for table, column, kind in connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        f"where schema_name = '{OBSERVATIONS}' order by table_name, column_index"
+    ).fetchall():
+        fields[table].append(pa.field(column, ARROW_TYPES[kind]))
+    return {table: pa.schema(columns) for table, columns in fields.items()}
+
+
+def show_files(
+    connection: "duckdb.DuckDBPyConnection",
+    table: str,
+    schema: pa.Schema,
+    files: Mapping[Path, Sequence[str]],
+) -> None:
+    """Put files, of which the names of the columns are known, into `observations.<table>`.
+
+    Listings are read whole, because they are few rows in many small files and almost every view
+    asks for them more than once.
+    """
+    if not files:
+        return
+    rows = _rows_of(schema, files)
+    if table == "listings":
+        connection.execute(f"drop view {OBSERVATIONS}.{table}")
+        connection.execute(f"create table {OBSERVATIONS}.{table} as {rows}")
+    else:
+        connection.execute(f"create or replace view {OBSERVATIONS}.{table} as {rows}")
+
+
+def _rows_of(schema: pa.Schema, files: Mapping[Path, Sequence[str]]) -> str:
+    """A table's rows under our names and types, then the columns that only newer files have.
+
+    Files of other columns are read apart, because for `union_by_name` DuckDB opens every file to
+    bind a query.
+    """
+    alike: dict[frozenset[str], list[Path]] = defaultdict(list)
+    for file, columns in files.items():
+        alike[frozenset(columns)].append(file)
+    parts = [empty_select(schema), *(f"from {read_parquet(group)}" for group in alike.values())]
+    return " union all by name ".join(parts)
+
+
+def read_parquet(files: Iterable[Path]) -> str:
+    """DuckDB's function that reads files, and takes nothing from their paths."""
+    return f"read_parquet({patterns(files)}, hive_partitioning = false)"

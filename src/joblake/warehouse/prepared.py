@@ -1,0 +1,143 @@
+"""The views of a catalogue, bound once and kept in the user's cache folder.
+
+DuckDB binds a view when it is created, with everything that the view reads, which takes most of a
+second for all of them. A DuckDB file holds them bound; opening a warehouse copies them from there
+in some milliseconds, and needs no botocore. The file is a convenience: where it is absent, broken,
+foreign or cannot be written, the views are created anew. Nobody writes to it once it has its name.
+"""
+
+import hashlib
+import importlib.metadata
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+# Its classes stand quoted in the annotations below, as in merge.py and for its reason.
+import duckdb
+import platformdirs
+
+from joblake.bundled import bundled_folder
+from joblake.quoting import literal
+from joblake.sources.catalogue import Catalogue
+from joblake.warehouse.generated import empty_select, observation_schemas
+from joblake.warehouse.views import VIEW_SCHEMAS, read_macros, read_views
+
+OBSERVATIONS = "observations"
+_KEPT = 8
+"""How many prepared files are kept: of other versions, or of other catalogues."""
+
+
+def prepared_connection(
+    connect: "Callable[[], duckdb.DuckDBPyConnection]", catalogue: Catalogue
+) -> "duckdb.DuckDBPyConnection":
+    """An in-memory database with every view over observations that have no rows yet."""
+    key = _key(catalogue)
+    file = platformdirs.user_cache_path("joblake") / "views" / f"{key}.duckdb"
+    if file.is_file():
+        connection = connect()
+        try:
+            _load(connection, file, key)
+        except duckdb.Error:  # whatever is wrong with the file: it is not needed
+            connection.close()
+        else:
+            return connection
+    connection = connect()
+    create_views(connection, catalogue)
+    with suppress(duckdb.Error, OSError):  # a full disk, a folder of somebody else's
+        _save(connection, file, key)
+    return connection
+
+
+def create_views(connection: "duckdb.DuckDBPyConnection", catalogue: Catalogue) -> None:
+    """Create empty observations, the macros, then the views of each schema."""
+    from joblake.lake.ledger import LEDGER_SCHEMA  # noqa: PLC0415 - brings Arrow's compute functions
+
+    connection.execute(f"create schema {OBSERVATIONS}")
+    for table, schema in {**observation_schemas(catalogue), "listings": LEDGER_SCHEMA}.items():
+        connection.execute(f"create view {OBSERVATIONS}.{table} as {empty_select(schema)}")
+    views = read_views(catalogue)
+    for schema in VIEW_SCHEMAS:
+        connection.execute(f"create schema {schema}")
+    _create_all(
+        connection,
+        [
+            *read_macros(catalogue),
+            *(f"create view {view.schema}.{view.name} as\n{view.sql}" for view in views),
+        ],
+    )
+
+
+def _create_all(connection: "duckdb.DuckDBPyConnection", statements: Sequence[str]) -> None:
+    """Create what reads something that does not exist yet once the others are there."""
+    waiting = list(statements)
+    while waiting:
+        refused = []
+        for statement in waiting:
+            try:
+                connection.execute(statement)
+            except duckdb.CatalogException as error:
+                refused.append((statement, error))
+        if len(refused) == len(waiting):
+            raise refused[0][1]
+        waiting = [statement for statement, _ in refused]
+
+
+def _load(connection: "duckdb.DuckDBPyConnection", file: Path, key: str) -> None:
+    """Copy the views of a prepared file. duckdb.Error where it is none, or of another key."""
+    connection.execute(f"attach {literal(str(file))} as prepared (read_only)")
+    comments = connection.execute(
+        "select comment from duckdb_views() where database_name = 'prepared' "
+        f"and schema_name = '{OBSERVATIONS}' and view_name = 'listings'"
+    ).fetchall()
+    if comments != [(key,)]:
+        raise duckdb.InvalidInputException(f"{file} holds no views of joblake")
+    connection.execute("copy from database prepared to memory (schema)")
+    connection.execute("detach prepared")
+
+
+def _save(connection: "duckdb.DuckDBPyConnection", file: Path, key: str) -> None:
+    """Write the views to a file that gets its name when it is whole."""
+    if not file.is_absolute():  # the user has no home
+        return
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix="new-", dir=file.parent) as folder:
+        written = Path(folder) / file.name
+        connection.execute(f"comment on view {OBSERVATIONS}.listings is {literal(key)}")
+        options = "block_size 16384, storage_version 'latest'"
+        connection.execute(f"attach {literal(str(written))} as prepared ({options})")
+        try:
+            connection.execute("copy from database memory to prepared (schema)")
+        finally:
+            connection.execute("detach prepared")
+        written.replace(file)
+    others = sorted(file.parent.glob("*.duckdb"), key=lambda path: path.stat().st_mtime)
+    for old in others[:-_KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def _key(catalogue: Catalogue) -> str:
+    """What the views depend on, as a hash: a prepared file of another key is never read."""
+    digest = hashlib.sha256()
+    for part in _ingredients(catalogue):
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    return digest.hexdigest()[:32]
+
+
+def _ingredients(catalogue: Catalogue) -> Iterator[bytes]:
+    yield duckdb.__version__.encode()
+    yield importlib.metadata.version("botocore").encode()
+    for source in catalogue.values():
+        yield source.model_dump_json().encode()
+    package = Path(__file__).parents[1]
+    for folder in (package / "sources", package / "lake", package / "warehouse"):
+        for path in sorted(folder.glob("*.py")):
+            yield path.read_bytes()
+    for path in sorted(bundled_folder("sql").rglob("*.*")):
+        yield path.read_bytes()
+    # The user's own service models, from which botocore takes operations before its own.
+    for path in sorted(Path(os.path.expanduser("~/.aws/models")).rglob("*.json*")):  # noqa: PTH111 - fails nowhere, unlike Path.expanduser
+        found = path.stat()
+        yield f"{path} {found.st_size} {found.st_mtime_ns}".encode()
