@@ -20,7 +20,8 @@ import pandas as pd  # noqa: F401 - pyarrow does, when it meets its first timest
 
 from declared import SOURCES
 from exporting import run_export
-from joblake.aws.connections import Connections, Politeness
+from joblake.aws.allowance import Politeness
+from joblake.aws.connections import Connections
 from joblake.errors import JoblakeError
 from joblake.listing import reader
 from joblake.sources.schema import observation_schema

@@ -84,7 +84,8 @@ def _joblake_listing() -> Work:
     """The listing alone: every page flattened and in the spool."""
     from datetime import UTC, datetime
 
-    from joblake.aws.connections import Connections, Politeness
+    from joblake.aws.allowance import Politeness
+    from joblake.aws.connections import Connections
     from joblake.listing.listing import run_listing
     from joblake.listing.pager import Pager, Query
     from joblake.listing.spool import Spool, SpoolIdentity

@@ -19,7 +19,7 @@ from exporting import (
     run_export,
 )
 from faults import OnPage, Switch, members
-from joblake.aws.connections import Credentials
+from joblake.aws.credentials import Credentials
 from joblake.aws.regions import service_regions
 from joblake.endpoint import FixedResources, error_answer
 from joblake.endpoint.identity import sts_error_answer

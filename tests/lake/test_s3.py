@@ -113,12 +113,15 @@ def test_the_layout_is_that_of_a_folder(s3, s3_server, night):
     listed = s3_server.client().list_objects_v2(Bucket=s3_server.bucket, Prefix=prefix)
     place = f"account={ACCOUNT}/region={REGION}"
     inference = f"trained_model_inference_jobs/{place}/parent={MEMBERSHIP}/month={MONTH}"
+    memberships = f"memberships/{place}/month={MONTH}"
     jobs = f"model_customization_jobs/{place}/month={MONTH}"
     assert {entry["Key"].removeprefix(f"{prefix}/") for entry in listed["Contents"]} == {
         ".joblake",
         f"{jobs}/observations.parquet",
+        f"{memberships}/observations.parquet",
         f"{inference}/observations.parquet",
         f"listings/{jobs}/listings.parquet",
+        f"listings/{memberships}/listings.parquet",
         f"listings/{inference}/listings.parquet",
     }
 

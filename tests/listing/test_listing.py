@@ -33,7 +33,8 @@ from exporting import (
     names,
     observations,
 )
-from joblake.aws.connections import Connections, Politeness
+from joblake.aws.allowance import Politeness
+from joblake.aws.connections import Connections
 from joblake.endpoint import FixedResources, json_answer
 from joblake.errors import LakeError, UsageError
 from joblake.listing import reader

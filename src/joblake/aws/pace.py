@@ -2,8 +2,8 @@
 
 AWS limits requests by account and region, while the rate limiter of botocore's adaptive mode
 belongs to one client and every scope has its own: each would learn the limit by being refused, and
-none would leave room for the others. A pace is shared by all clients of a place. It knows no AWS;
-`joblake.aws` tells it what is sent and what came of it.
+none would leave room for the others. A pace is shared by all clients of an account and region. It
+knows no AWS; `Allowance` tells it what is sent and what came of it.
 """
 
 import threading

@@ -24,7 +24,7 @@ _DENIED_CODES = frozenset(
         "UnauthorizedOperation",
     }
 )
-# Of a region that is not opted in, or of credentials that are no longer good: STS knows.
+# These codes mean 'region not enabled' or 'credentials invalid'; only STS tells which.
 REGION_REFUSED_CODES = frozenset(
     {
         "AuthFailure",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from joblake.aws.connections import DEFAULT, Credentials
+from joblake.aws.credentials import DEFAULT, Credentials
 from joblake.aws.regions import HOME_REGION, known_regions, partition_of
 from joblake.errors import UsageError
 from joblake.export.planning import ALL_REGIONS, check, credentials_of, way_to

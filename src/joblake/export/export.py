@@ -76,10 +76,10 @@ def export_scope(
     comes first. Never raises for what can go wrong with a scope: the outcome and error of its
     result say it.
     """
-    place = opened.connections.place(planned.scope.region_name, planned.credentials)
+    allowance = opened.connections.allowance(planned.scope.region_name, planned.credentials)
     children = Children()
     try:
-        with opened.lake.locked(planned.scope), place.turns:
+        with opened.lake.locked(planned.scope), allowance.turns:
             work = _ScopeExport(opened, planned, on_page)
             result = work.result()
             children = work.children

@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from joblake.aws.connections import Connections, Credentials
+from joblake.aws.connections import Connections
+from joblake.aws.credentials import Credentials
 from joblake.aws.regions import known_regions
 from joblake.errors import CredentialsError, UsageError
 from joblake.export.query import given_parents, query_of, require_parent

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from joblake.aws.connections import DEFAULT, Connections, Credentials, Politeness
+from joblake.aws.allowance import Politeness
+from joblake.aws.connections import Connections
+from joblake.aws.credentials import DEFAULT, Credentials
 from joblake.aws.regions import HOME_REGION, known_regions
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope

@@ -21,8 +21,8 @@ from typing import Any
 import botocore.exceptions as boto_errors
 from botocore.handlers import VALID_BUCKET, VALID_S3_ARN
 
-from joblake.aws.connections import storage_client
 from joblake.aws.refusals import describe, error_words
+from joblake.aws.storage import storage_client
 from joblake.errors import JoblakeError, LakeError, RaceLostError, UsageError
 from joblake.lake.disk import lake_errors
 from joblake.lake.file import LakeFile

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from joblake.aws.connections import Connections, Credentials
+from joblake.aws.connections import Connections
+from joblake.aws.credentials import Credentials
 from joblake.errors import DamagedPageError, TokenLoopError
 from joblake.listing.pages import RawPage, receive_page
 from joblake.listing.rows import ParsedRows, parse_pages

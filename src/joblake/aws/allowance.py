@@ -1,0 +1,58 @@
+"""How much is asked of one account and region at once, and how fast."""
+
+import threading
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
+
+from joblake.aws.pace import Pace
+
+_THROTTLING = ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter())
+
+
+@dataclass(frozen=True)
+class Politeness:
+    """How much is asked of AWS at once.
+
+    `max_attempts` is how often one request is sent at most; `max_workers` scopes are listed at
+    once in one account and region, with `max_requests_per_second` there where it is set.
+    """
+
+    max_attempts: int = 5
+    max_workers: int = 4
+    max_requests_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """The limits that the scopes of one account and region share.
+
+    A scope is listed while it holds one of the `turns`; requests are sent at the `pace`.
+    """
+
+    turns: threading.Semaphore
+    pace: Pace
+
+    @classmethod
+    def of(cls, politeness: Politeness) -> "Allowance":
+        """An allowance that nothing has been taken of yet."""
+        return cls(
+            threading.Semaphore(politeness.max_workers), Pace(politeness.max_requests_per_second)
+        )
+
+    def bind(self, client: Any) -> None:
+        """Have every request of a client keep the pace, repeated ones too."""
+        client.meta.events.register("before-send", lambda **_: self.pace.wait())
+        client.meta.events.register("needs-retry", partial(_hear, self.pace))
+
+
+def _hear(pace: Pace, response: Any, caught_exception: Exception | None, **event: Any) -> None:
+    """Tell the pace what came of a request; damaged and lost answers say nothing of the rate."""
+    if _THROTTLING.is_throttling_error(
+        response=response, caught_exception=caught_exception, **event
+    ):
+        pace.throttled()
+    elif response is not None and "Error" not in response[1]:
+        pace.succeeded()
