@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from exporting import (
     inference_job,
     listing_rows,
     run_export,
+    serving,
 )
 from joblake.endpoint import FixedResources, error_answer
 from joblake.lake.scope import Scope
@@ -389,12 +391,20 @@ def test_options_go_before_the_environment_and_this_before_the_file(serve, tmp_p
         assert (row["table_name"], row["filters"]) == ("custom_models", '{"isOwned": true}')
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A lake with two customization jobs, one of them with an odd name; and that name."""
+    lake, odd = tmp_path_factory.mktemp("exported") / "lake", 'comma, "quote"\nnew line; é 🙂'
+    with serving(FixedResources({JOBS: [customization_job(1), customization_job(2, jobName=odd)]})):
+        run_export(lake)
+    return lake, odd
+
+
 @pytest.fixture
-def filled_lake(serve, tmp_path):
-    """A lake with two customization jobs, one of them with a name of all sorts."""
-    odd = 'comma, "quote"\nnew line; é 🙂'
-    serve(FixedResources({JOBS: [customization_job(1), customization_job(2, jobName=odd)]}))
-    run_export(tmp_path / "data" / "lake")
+def filled_lake(exported, tmp_path):
+    """A copy of that lake where commands look for one; gives the odd name."""
+    lake, odd = exported
+    shutil.copytree(lake, tmp_path / "data" / "lake")
     return odd
 
 
