@@ -11,6 +11,7 @@ import pytest
 
 import joblake
 from exporting import (
+    ACCOUNT,
     BATCHES,
     MODELS,
     resources_of,
@@ -79,9 +80,12 @@ def run_flow(environment, folder, *options):
 
 @pytest.mark.sweep
 def test_a_dask_cluster_of_several_processes_writes_one_lake(
-    environment, s3, tmp_path, record_property
+    aws, environment, s3, tmp_path, record_property
 ):
-    """Two workers, each in a folder of its own, export what one process does."""
+    """Two workers, each in a folder of its own, export what one process does.
+
+    Each assumes the role once, for all the scopes that it exports, and so does the plan.
+    """
     environment |= {"AWS_ENDPOINT_URL_S3": os.environ["AWS_ENDPOINT_URL_S3"]}
     address = f"tcp://127.0.0.1:{free_port()}"
     scheduler = [program("dask"), "scheduler", "--host", "127.0.0.1", "--no-dashboard"]
@@ -100,8 +104,10 @@ def test_a_dask_cluster_of_several_processes_writes_one_lake(
             environment,
             tmp_path / "flow",
             *("--task-runner", "dask", "--task-runner-address", address, "--lake", s3),
+            *("--role-arn", f"arn:aws:iam::{ACCOUNT}:role/reader"),
         )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert [call.operation for call in aws.calls].count("AssumeRole") == 3
     local = run_flow(environment, tmp_path / "local", "--lake", str(tmp_path / "lake"))
     assert local.returncode == 0, local.stdout + local.stderr
     assert counts(s3) == counts(tmp_path / "lake")
