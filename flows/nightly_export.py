@@ -52,11 +52,11 @@ _COLUMNS = ("scope", "outcome", "listed", "added", "changed", "vanished", "secon
 
 
 class ScopeNotExportedError(Exception):
-    """A scope ended partial, denied or failed; its first argument are all results of its task."""
+    """A scope ended partial, denied or failed. The first argument has all results of its task."""
 
     @property
     def results(self) -> tuple[ScopeResult, ...]:
-        """What became of the scope, or of each of its memberships."""
+        """The results of the planned scope and of those below it."""
         return self.args[0]  # type: ignore[no-any-return]  # exceptions keep their arguments untyped
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class ScopeNotExportedError(Exception):
 
 
 def _is_worth_another_try(_task: object, _run: object, state: State[Any]) -> bool:
-    """Permissions do not come back by waiting."""
+    """Whether another try may help: a missing permission does not come back by waiting."""
     error = state.result(raise_on_failure=False)
     if not isinstance(error, ScopeNotExportedError):
         return True
@@ -146,7 +146,7 @@ def nightly_export(config: str | None = None, options: dict[str, Any] | None = N
 
 
 def _task_runner(settings: Settings) -> TaskRunner[Any]:
-    """What runs the tasks: threads of this process, or the processes of a Dask cluster."""
+    """The runner of the tasks: threads of this process, or the processes of a Dask cluster."""
     if settings.task_runner == "threads":
         return ThreadPoolTaskRunner(max_workers=settings.max_workers)
     try:
@@ -171,10 +171,10 @@ def _task_runner(settings: Settings) -> TaskRunner[Any]:
 
 @contextmanager
 def _opened_for_tasks(run: Run, runner: TaskRunner[Any]) -> Iterator[Callable[[], OpenRun]]:
-    """What a task calls for the run as its process has opened it.
+    """A function by which each task gets the run, opened once in its process.
 
-    A run is opened once in each process: by the flow where its tasks are threads, else by a plugin
-    in every worker of Dask, those that come later too.
+    The flow opens it where its tasks are threads. With Dask a plugin opens it in every worker,
+    also in one that comes later.
     """
     if isinstance(runner, ThreadPoolTaskRunner):
         opened = open_run(run)

@@ -1,4 +1,4 @@
-"""How much is asked of one account and region at once, and how fast."""
+"""The allowance of an account and region: scopes listed at once, and the pace of requests."""
 
 import threading
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _THROTTLING = ThrottlingErrorDetector(retry_event_adapter=RetryEventAdapter())
 
 @dataclass(frozen=True)
 class Politeness:
-    """How much is asked of AWS at once.
+    """The limits that a run sets itself towards AWS.
 
     `max_attempts` is how often one request is sent at most; `max_workers` scopes are listed at
     once in one account and region, with `max_requests_per_second` there where it is set.
@@ -37,19 +37,19 @@ class Allowance:
 
     @classmethod
     def of(cls, politeness: Politeness) -> "Allowance":
-        """An allowance that nothing has been taken of yet."""
+        """A fresh allowance with these limits."""
         return cls(
             threading.Semaphore(politeness.max_workers), Pace(politeness.max_requests_per_second)
         )
 
     def bind(self, client: Any) -> None:
-        """Have every request of a client keep the pace, repeated ones too."""
+        """Make every request of a client keep the pace, repeated ones too."""
         client.meta.events.register("before-send", lambda **_: self.pace.wait())
         client.meta.events.register("needs-retry", partial(_hear, self.pace))
 
 
 def _hear(pace: Pace, response: Any, caught_exception: Exception | None, **event: Any) -> None:
-    """Tell the pace what came of a request; damaged and lost answers say nothing of the rate."""
+    """Tell the pace whether a request was throttled; a lost or damaged answer does not say."""
     if _THROTTLING.is_throttling_error(
         response=response, caught_exception=caught_exception, **event
     ):

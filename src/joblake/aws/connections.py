@@ -1,4 +1,4 @@
-"""Clients, and whose credentials they use: the one door to boto3.
+"""The clients of a run, made for accounts and regions: the one door to boto3.
 
 boto3's own environment (profiles, AWS_ENDPOINT_URL, regions) is honoured everywhere. Retries and
 time limits are pinned here, in one place: botocore repeats calls, nothing else in the package does.
@@ -58,7 +58,7 @@ class Connections:
         return str(region)
 
     def regions(self, service: str, credentials: Credentials = DEFAULT) -> frozenset[str]:
-        """The regions that `all` means: of the credentials' partition, with the service."""
+        """The regions of the credentials' partition that offer the service, which `all` means."""
         session = self._sessions.configuration(credentials)
         if credentials.role_arn is not None:
             partition = credentials.role_arn.split(":")[1]

@@ -1,4 +1,4 @@
-"""How fast the requests to one account and region may go: evenly, and slower where AWS says so.
+"""The pace of the requests to one account and region: even, and slower where AWS throttles.
 
 AWS limits requests by account and region, while the rate limiter of botocore's adaptive mode
 belongs to one client and every scope has its own: each would learn the limit by being refused, and
@@ -11,7 +11,7 @@ import time
 from collections import deque
 
 SLOWEST = 0.5
-"""Requests a second that are made at least, however often AWS refuses."""
+"""The rate in requests a second that no refusal of AWS cuts any further."""
 _CUT = 0.8
 _GROWTH = 1.005
 _MEASURED_SECONDS = 1.0

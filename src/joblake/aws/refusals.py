@@ -1,4 +1,4 @@
-"""What a refused or failed request means, and how it is told in one line without secrets."""
+"""Refused and failed requests: the outcome they stand for, and one line on them without secrets."""
 
 import re
 from collections.abc import Callable

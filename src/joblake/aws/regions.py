@@ -1,4 +1,4 @@
-"""What partitions and regions there are, by botocore's own data."""
+"""The partitions and regions of AWS, as botocore's own data has them."""
 
 from functools import cache
 
@@ -41,7 +41,7 @@ def partition_of(region_name: str) -> str:
 
 
 def home_of(region_name: str) -> str:
-    """The region of the same partition that is there without being opted in.
+    """The region of the same partition that is enabled in every account.
 
     The region itself where botocore knows of no partition for it.
     """

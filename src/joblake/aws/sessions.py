@@ -63,7 +63,7 @@ class Sessions:
         return list(dict.fromkeys((region, home_of(region))))
 
     def caller(self, credentials: Credentials) -> Any:
-        """STS's answer to the question whose the credentials are."""
+        """STS's answer to GetCallerIdentity, which names the account of the credentials."""
         clients = [self._sts_client(r, credentials) for r in self.sts_regions(credentials)]
         return _first_accepted([client.get_caller_identity for client in clients])
 

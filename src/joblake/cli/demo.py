@@ -1,4 +1,4 @@
-"""The whole job on an embedded AWS endpoint: many nights replayed, the last one as the flow.
+"""The demo replays many nights on an embedded AWS endpoint, the last one as the flow.
 
 Nothing is faked on joblake's side: real boto3 over real HTTP, the real export, and for the last
 night the real Prefect flow in a process of its own.
@@ -205,7 +205,7 @@ Three things to try next:
 
 @contextmanager
 def _environment(server: "EndpointServer") -> Iterator[None]:
-    """The endpoint's environment for this process, and the user's own again afterwards."""
+    """Put the endpoint's environment in place of the user's, and restore that one afterwards."""
     before = dict(os.environ)
     os.environ.pop("AWS_PROFILE", None)
     os.environ.pop("AWS_SESSION_TOKEN", None)

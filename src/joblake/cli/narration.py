@@ -1,4 +1,4 @@
-"""What a run says on stderr: live progress on a terminal, plain lines elsewhere."""
+"""The narration of a run on stderr: live progress on a terminal, plain lines elsewhere."""
 
 import sys
 from collections import Counter
@@ -17,7 +17,7 @@ from joblake.lake.scope import Scope
 
 
 class Narration:
-    """Hears of pages and results, from any thread."""
+    """Prints what happens in a run; any thread may tell it."""
 
     def __init__(self, run: Run, console: Console, progress: Progress | None) -> None:
         self._run = run
@@ -30,7 +30,7 @@ class Narration:
             self._task = progress.add_task("", total=len(run.scopes), rows=0, pages=0)
 
     def page(self, _scope: Scope, rows: int) -> None:
-        """A page of so many rows has arrived."""
+        """Count a page that has arrived."""
         with self._lock:
             self._rows += rows
             self._pages += 1
@@ -38,7 +38,7 @@ class Narration:
                 self._progress.update(self._task, rows=self._rows, pages=self._pages)
 
     def results(self, results: Sequence[ScopeResult]) -> None:
-        """A planned scope is finished, and has come to these."""
+        """Print the results of a planned scope that is finished."""
         with self._lock:
             self._finished += 1
             for result in results:
@@ -47,11 +47,11 @@ class Narration:
                 self._progress.advance(self._task)
 
     def total(self, result: RunResult) -> None:
-        """Every scope is finished."""
+        """Print the line of totals when every scope is finished."""
         self._say(f"{total_sentence(result)} ({monotonic() - self._began:.1f} s)")
 
     def interrupted(self) -> None:
-        """The user wants it to end before every scope is finished."""
+        """Say what is kept when the user ends the run before every scope is finished."""
         scopes, minutes = len(self._run.scopes), self._run.settings.resume_minutes
         self._say(
             f"interrupted: {self._finished} of {counted(scopes, 'scope')} finished and in the "
@@ -97,13 +97,13 @@ def total_sentence(result: RunResult) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """So many of something: `1 page`, `2 pages`."""
+    """A count and its noun: `1 page`, `2 pages`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @contextmanager
 def narrating(run: Run) -> Iterator[Narration]:
-    """Tell of a run while it goes, and of what is kept where the user interrupts it."""
+    """Give a narration of the run, which also tells of an interruption by the user."""
     console = Console(stderr=True, highlight=False)
     with _progress(console) as progress:
         narration = Narration(run, console, progress)

@@ -1,4 +1,4 @@
-"""What works and what does not: credentials, permissions, clock, lake, versions, Prefect.
+"""The doctor looks at credentials, permissions, clock, lake, versions and Prefect.
 
 Each finding is either well or comes with the next step. Nothing is listed but one item of each
 table in each place, and nothing is called that an export does not call.
@@ -46,7 +46,7 @@ _RIGHTS = "check the lake's place, its rights and the disk, or choose another wi
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `next_step` is set where it is not well.
+    """The state of one thing that an export needs. `next_step` is set where it is not well.
 
     Without what `is_vital` no export can begin.
     """
@@ -167,7 +167,7 @@ def _clock(connections: Connections, settings: Settings, clock: Clock) -> Iterat
 def _permissions(
     settings: Settings, connections: Connections, accounts: dict[str, Account]
 ) -> Iterator[Finding]:
-    """A finding for each table and account, with the regions where the same came out."""
+    """A finding for each table and account; regions with the same outcome share one."""
     try:
         planned = planned_scopes(settings, connections, accounts)
     except UsageError as error:

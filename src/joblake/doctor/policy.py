@@ -49,7 +49,7 @@ def policies(settings: Settings) -> dict[str, Policy]:
 
 
 def policy_of(settings: Settings, identity: str | None) -> tuple[str, Policy]:
-    """The name and policy of one identity, the first where none is named; UsageError else."""
+    """The name and policy of an identity, by default the first; UsageError for an unknown name."""
     found = policies(settings)
     name = next(iter(found)) if identity is None else identity
     if name not in found:
@@ -58,7 +58,7 @@ def policy_of(settings: Settings, identity: str | None) -> tuple[str, Policy]:
 
 
 def name_of(credentials: Credentials) -> str:
-    """What `--identity` takes: `default`, `profile:NAME`, or the ARN of a role."""
+    """The name that `--identity` takes: `default`, `profile:NAME`, or the ARN of a role."""
     if credentials.role_arn is not None:
         return credentials.role_arn
     return "default" if credentials.profile is None else f"profile:{credentials.profile}"
@@ -76,7 +76,7 @@ def actions_of(settings: Settings, account: Account) -> list[str]:
 
 
 def _lake_statements(settings: Settings) -> list[dict[str, Any]]:
-    """What a lake on S3 needs of whoever writes it; nothing for a local one."""
+    """The statements that allow writing a lake on S3; none for a local lake."""
     if not settings.lake.startswith(S3_SCHEME):
         return []
     bucket, _, prefix = settings.lake.removeprefix(S3_SCHEME).rstrip("/").partition("/")

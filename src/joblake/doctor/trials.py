@@ -1,4 +1,4 @@
-"""Whether a planned scope can be listed: one page of one item, asked for as an export would."""
+"""The doctor's trials: each asks a scope for one item, in the way that an export would."""
 
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ from joblake.sources.service_model import Operation
 
 @dataclass(frozen=True)
 class Trial:
-    """What asking for one item came to; `action` is the permission that was needed."""
+    """The outcome of asking for one item; `action` is the permission that this needs."""
 
     planned: PlannedScope
     action: str
@@ -27,7 +27,7 @@ class Trial:
 
     @property
     def group(self) -> tuple[str, str, str, str, str]:
-        """What trials in several regions have in common when they are told together."""
+        """The values that trials share when their regions are told in one finding."""
         scope = self.planned.scope
         return (scope.table, scope.account_id, self.outcome, self.detail, self.action)
 

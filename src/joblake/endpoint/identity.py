@@ -1,4 +1,4 @@
-"""Who is calling: the account and region in a request's signature, and the two STS operations.
+"""The caller, by the account and region in a request's signature, and the two STS operations.
 
 Signatures are read, never verified: the endpoint serves invented resources on the loopback
 interface, and whoever reaches it may have them.
@@ -25,7 +25,7 @@ _SESSION_SECONDS = (900, 3600, 43200)  # shortest, default and longest that STS 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever signed a request, and the region it was signed for."""
+    """The signer of a request, and the region that it was signed for."""
 
     access_key_id: str
     account_id: str

@@ -1,4 +1,4 @@
-"""What an endpoint serves: the resources of one place at one instant.
+"""The resources that an endpoint serves: those of one place at one instant.
 
 The application knows only the `Resources` protocol. `World` invents resources that live through
 time; `FixedResources` serves lists that a test or a trial puts there itself.
@@ -16,7 +16,7 @@ DEFAULT_ACCOUNT_ID = "111122223333"
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where a listing looks: 12 digits, a region name and, for Clean Rooms ML, a membership."""
+    """The place that a listing looks at: account, region and, where one is needed, a parent."""
 
     account_id: str
     region_name: str

@@ -24,14 +24,14 @@ _SIGNATURE_BYTES = 16
 
 @dataclass(frozen=True)
 class Position:
-    """Where a page begins: `offset` items into the listing that shows the instant `shown_at`."""
+    """The beginning of a page: an offset in items, and the instant that the listing shows."""
 
     offset: int
     shown_at: datetime
 
 
 def query_digest(operation: Operation, place: Place, values: Mapping[str, ParameterValue]) -> str:
-    """What a token is bound to: operation, place and every parameter but token and page size."""
+    """A digest of operation, place and parameters but token and page size: it binds a token."""
     bound = {
         name: str(value)
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""The scopes below a listed one: what a parent's listing showed is what its children are in."""
+"""The scopes below a listed one: its children are listed in the resources that it showed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -44,9 +44,9 @@ def export(
 ) -> RunResult:
     """Export every scope of a run, `max_workers` at once.
 
-    `on_page` hears the rows of each page as it arrives, `on_results` what each planned scope came
-    to; both may be called from several threads. A KeyboardInterrupt does not wait for the
-    scopes that run.
+    `on_page` is called with the number of rows of each page that arrives, `on_results` with the
+    results of each planned scope that has ended; both from several threads. A KeyboardInterrupt
+    does not wait for the scopes that are being exported.
     """
     opened = open_run(run, clock=clock)
 
@@ -90,9 +90,9 @@ def export_scope(
 
 
 class _ScopeExport:
-    """One scope's way from listing to commit, with its lock held.
+    """Takes one scope from its listing to the commit. Its lock must be held.
 
-    `children` are the scopes below it, once it is listed.
+    `children` are the scopes below it, which are known once it is listed.
     """
 
     def __init__(self, opened: OpenRun, planned: PlannedScope, on_page: OnPage) -> None:
@@ -143,7 +143,7 @@ class _ScopeExport:
         return self._committed(started_at, listing, merged, outcome, error)
 
     def _children(self) -> Children:
-        """The scopes below, also by the pages before a failure."""
+        """The scopes below, by the pages that came, also where a failure ended the listing."""
         if not self._planned.tables_below:
             return Children()
         return children_of(self._catalogue, self._planned, self._spool.reader())
@@ -170,7 +170,7 @@ class _ScopeExport:
     def _list(
         self, started_at: datetime, past: ScopePast
     ) -> tuple[Listing, ListingOutcome, str | None]:
-        """The listing, its outcome and error; the pages are in the spool."""
+        """List into the spool; the listing, its outcome and its error."""
         operation = self._source.operation
         settings = self._run.settings
         pager: Pager | None = None
@@ -203,10 +203,10 @@ class _ScopeExport:
         return listing, ListingOutcome.filtered if is_narrowed else ListingOutcome.complete, None
 
     def _narrowed(self, past: ScopePast) -> Query:
-        """The query, of an incremental listing only for what is new or may have changed.
+        """The query; in an incremental run it asks only for what is new or may have changed.
 
-        A query with a filter or limit of its own is asked as it is, and so is that of a parent,
-        which is to show all that its children are in.
+        A query that has a filter or limit of its own is left as it is. So is the query of a parent,
+        whose listing must show every resource that its children are in.
         """
         settings = self._run.settings.for_table(self._scope.table)
         has_children = bool(self._planned.tables_below)

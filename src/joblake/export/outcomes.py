@@ -1,4 +1,4 @@
-"""What became of a run and of each of its scopes, in the words of `--json`."""
+"""The results of a run and of each of its scopes, in the words of `--json`."""
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ _LEFT_OUT = ("run_id", "started_at", "ended_at", "filters")
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeResult(LedgerRow):
-    """What became of one scope: its ledger row, and what only this run's user needs.
+    """The result of one scope: its ledger row, and what only the user of this run needs.
 
     `seconds` is wall time. `next_token` is what --starting-token takes to go on where --max-items
     cut the listing. `odd_values` counts the values that fitted no column and are kept as JSON text
@@ -43,7 +43,7 @@ class ScopeResult(LedgerRow):
 
 @dataclass(frozen=True)
 class RunResult:
-    """What became of a whole run."""
+    """The results of all scopes of a run."""
 
     run_id: str
     observed_at: datetime

@@ -27,9 +27,10 @@ ALL_REGIONS = "all"
 def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
     """Check every setting, ask STS whose the accounts are, and name the scopes.
 
-    They come table by table, so that neighbours are of different places as far as can be.
-    UsageError for settings that cannot work, CredentialsError when no account can be listed or one
-    cannot be named, LakeError when the lake cannot be one.
+    The scopes stand in the order of their tables: those that are exported at the same time then lie
+    in different accounts and regions where there are several. UsageError for settings that cannot
+    work, CredentialsError when no account can be listed or one cannot be named, LakeError when the
+    lake cannot be one.
     """
     lake_of(settings)
     check(settings)
@@ -43,12 +44,12 @@ def plan(settings: Settings, *, clock: Clock = utc_now) -> Run:
 
 
 def credentials_of(account: Account) -> Credentials:
-    """Whose credentials reach an account."""
+    """The credentials that reach an account."""
     return Credentials(account.profile, account.role_arn, account.external_id, account.session_name)
 
 
 def check(settings: Settings) -> None:
-    """UsageError for what can be seen to be wrong without asking anybody."""
+    """Raise UsageError for settings that are wrong whatever AWS would say."""
     for account in settings.accounts:
         for table in settings.tables:
             for pattern in settings.regions_of(account, table):
@@ -63,7 +64,7 @@ def check(settings: Settings) -> None:
 
 
 def way_to(settings: Settings, account: Account, source: Source) -> tuple[Source, ...]:
-    """The sources that are listed for one: its parent before it, unless its parents are given."""
+    """A source after the parent that must be listed first, unless the settings name parents."""
     parent = settings.catalogue.parent_of(source)
     if parent is None or given_parents(settings, account, source):
         return (source,)
@@ -123,7 +124,7 @@ def _identified(settings: Settings, connections: Connections) -> dict[str, Accou
 def _require_any_role(
     accounts: Iterable[Account], connections: Connections, refusal: CredentialsError | None
 ) -> None:
-    """CredentialsError, the first one, where no role can be assumed."""
+    """Raise the first CredentialsError where no role can be assumed."""
     for account in accounts:
         if account.role_arn is None:
             continue
@@ -140,7 +141,7 @@ def _require_any_role(
 def planned_scopes(
     settings: Settings, connections: Connections, accounts: Mapping[str, Account]
 ) -> tuple[PlannedScope, ...]:
-    """The scopes that listing the accounts, which are named by their ids, begins with.
+    """The scopes that an export of the accounts, given by their ids, begins with.
 
     Each is there once, however many tables need it. UsageError where no region is named anywhere.
     """
@@ -167,7 +168,7 @@ def planned_scopes(
 def _regions(
     patterns: Sequence[str], connections: Connections, source: Source, credentials: Credentials
 ) -> list[str]:
-    """The regions that are meant: those with a name as they are, of others those that offer it."""
+    """The regions named, and of those that a pattern matches the ones that offer the service."""
     if not patterns:
         try:
             return [connections.default_region(credentials)]

@@ -13,10 +13,10 @@ from joblake.sources.service_model import convert_parameter
 
 
 def query_of(source: Source, settings: Settings, parent: str | None = None) -> Query:
-    """What the settings ask of a source's operation, converted and checked by its service model.
+    """The query that the settings make for a source, checked by its operation's service model.
 
-    `parent` is the one to list in, where the scope has one. UsageError names the filter that is
-    wrong and what is allowed.
+    `parent` identifies the resource to list in, where the scope has one. UsageError names the
+    filter that is wrong and what is allowed.
     """
     operation = source.operation
     settings = settings.for_table(source.table)
@@ -43,7 +43,7 @@ def query_of(source: Source, settings: Settings, parent: str | None = None) -> Q
 
 
 def narrowing_of(source: Source, query: Query) -> dict[str, object]:
-    """What of a query narrows or cuts the listing: neither its order nor its parent does."""
+    """The parameters and limits of a query that narrow its listing; order and parent do not."""
     own = {*source.request} if source.parent is None else {*source.request, source.parent.parameter}
     narrowed: dict[str, object] = {
         name: value.isoformat() if isinstance(value, datetime) else value
@@ -76,7 +76,7 @@ def _split_filter(text: str) -> tuple[str, str]:
 
 
 def require_parent(source: Source, parent: str) -> None:
-    """UsageError where the source's operation would refuse the parent's identifier."""
+    """Raise UsageError for an identifier of a parent that the source's operation would refuse."""
     if source.parent is None:
         return
     convert_parameter(source.operation, source.parent.parameter, parent)
@@ -84,7 +84,7 @@ def require_parent(source: Source, parent: str) -> None:
 
 
 def given_parents(settings: Settings, account: Account, source: Source) -> tuple[str, ...]:
-    """The parents that the settings name for a table; none means all that their source lists."""
+    """The parents that the settings name for a table; without one, all are listed in."""
     if source.parent is None:
         return ()
     filters = _filters(settings.for_table(source.table))

@@ -26,9 +26,9 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class PlannedScope:
-    """A scope, whose credentials reach it, and the tables that are to be listed below it.
+    """A scope, the credentials that reach it, and the tables that are to be listed below it.
 
-    `tables_below` are listed in the scope's resources, or in those of another of them.
+    A table below is listed in each of the scope's resources, or in those of another table below.
     """
 
     scope: Scope
@@ -70,15 +70,15 @@ class OpenRun:
 
 
 def open_run(run: Run, *, clock: Clock = utc_now) -> OpenRun:
-    """Make what the scopes of a run share.
+    """Make the connections and the lake that the scopes of a run share.
 
-    JoblakeError where this process lacks what the planning one had: AWS configuration, a lake.
+    JoblakeError where this process lacks AWS configuration or a lake that the planning one had.
     """
     return OpenRun(run, connections_of(run.settings), lake_of(run.settings), clock)
 
 
 def connections_of(settings: Settings) -> Connections:
-    """Clients as the settings want them, for one run."""
+    """Connections with the limits that the settings set."""
     patterns = [*settings.region, *(r for account in settings.account for r in account.region)]
     named = [region for region in patterns if region in known_regions()]
     politeness = Politeness(

@@ -219,13 +219,13 @@ class Settings(_Checked):
         """The shipped sources and those that are declared."""
         return _catalogue_of(self.source)
 
-    @property
+    @cached_property
     def accounts(self) -> tuple[Account, ...]:
         """Every account to list: those of `account`, then those of `role_arn`."""
         roles = tuple(Account(role_arn=role_arn) for role_arn in self.role_arn)
         return (*self.account, *roles) or (Account(),)
 
-    @property
+    @cached_property
     def tables(self) -> tuple[str, ...]:
         """Every table that is asked for in any account, once."""
         return tuple(dict.fromkeys(t for a in self.accounts for t in self.tables_of(a)))
