@@ -623,6 +623,9 @@ def test_a_membership_that_no_job_can_be_listed_in_leaves_its_listing_partial(se
     assert "membershipIdentifier=../elsewhere: " in listed.error
     assert (jobs.parent, jobs.outcome) == (OTHER_MEMBERSHIP, "complete")
     assert not [call for call in server.calls if "elsewhere" in call.path]
+    lists[MEMBERSHIPS] = [membership_of(OTHER_MEMBERSHIP)]
+    listed, _ = run_export(lake, table=(TRAINED,)).scopes
+    assert figures(listed) == ("complete", 1, 0, 0, 2)
 
 
 def test_memberships_that_may_not_be_listed_are_denied(serve, lake):

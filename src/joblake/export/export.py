@@ -126,9 +126,8 @@ class _ScopeExport:
         listing, outcome, error = self._list(started_at, past)
         try:
             self.children = self._children()
-            if self.children.error is not None and error is None:
-                outcome, error = ListingOutcome.partial, self.children.error
-            merged = self._merge(past, is_whole=outcome is ListingOutcome.complete)
+            is_whole = outcome is ListingOutcome.complete and self.children.error is None
+            merged = self._merge(past, is_whole=is_whole)
         except Exception as refusal:  # noqa: BLE001 - the edge, as above
             merged, outcome, error = _NOTHING, ListingOutcome.failed, describe(refusal)
         if merged.held:
@@ -140,6 +139,8 @@ class _ScopeExport:
             # Before the listing is on record: a listing that stands there must not be taken up
             # again, least of all to confirm its own mass vanish.
             self._spool.discard()
+            if self.children.error is not None:
+                outcome, error = ListingOutcome.partial, self.children.error
         return self._committed(started_at, listing, merged, outcome, error)
 
     def _children(self) -> Children:
