@@ -7,8 +7,8 @@ class ListingOutcome(StrEnum):
     """How one run of a scope's list operation ended.
 
     `complete` has all pages of everything, `filtered` all pages of a filtered or limited listing,
-    `partial` some pages before a failure, or a parent that nothing can be listed in. `denied` and `failed` have no page. `unsupported` says
-    that the region has no such service.
+    `partial` some pages before a failure, or a parent that nothing can be listed in. `denied` and
+    `failed` have no page. `unsupported` says that the region has no such service.
     """
 
     complete = "complete"
