@@ -62,6 +62,7 @@ usage as (
         count(*) filter (job_kind = 'batch_inference') as batch_job_count,
         max(created_at) as last_used_at
     from uses
+    where model_arn is not null
     group by all
 )
 

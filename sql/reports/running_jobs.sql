@@ -9,22 +9,42 @@
 --   last_seen_at, age_seconds, usual_job_count, is_usual_of_model, usual_seconds,
 --   late_after_seconds, is_overdue
 with
-usual as (
+-- Kept, because what is usual and what runs come of the same jobs.
+jobs as materialized (
+    select *, seconds_between(created_at, last_seen_at) as age_seconds
+    from history.jobs
+),
+
+finished as (
+    select job_kind, model, duration_seconds
+    from jobs
+    where outcome in ('succeeded', 'partially_succeeded') and duration_seconds is not null
+),
+
+usual_of_models as (
     select
         job_kind,
         model,
-        grouping(model) = 1 as is_of_kind,
         count(*) as job_count,
         quantile_cont(duration_seconds, [0.5, 0.95]) as quantiles
-    from history.jobs
-    where outcome in ('succeeded', 'partially_succeeded') and duration_seconds is not null
-    group by grouping sets ((job_kind, model), (job_kind))
+    from finished
+    group by all
+    having job_count >= 5
+),
+
+usual_of_kinds as (
+    select
+        job_kind,
+        count(*) as job_count,
+        quantile_cont(duration_seconds, [0.5, 0.95]) as quantiles
+    from finished
+    group by all
     having job_count >= 5
 ),
 
 running as (
-    select *, seconds_between(created_at, last_seen_at) as age_seconds
-    from history.jobs
+    select *
+    from jobs
     where outcome = 'running' and not is_vanished
 ),
 
@@ -36,13 +56,12 @@ compared as (
             as is_usual_of_model,
         coalesce(of_model.quantiles, of_kind.quantiles) as quantiles
     from running
-    left join usual as of_model
+    left join usual_of_models as of_model
         on
-            not of_model.is_of_kind
-            and running.job_kind = of_model.job_kind
+            running.job_kind = of_model.job_kind
             and running.model is not distinct from of_model.model
-    left join usual as of_kind
-        on of_kind.is_of_kind and running.job_kind = of_kind.job_kind
+    left join usual_of_kinds as of_kind
+        on running.job_kind = of_kind.job_kind
 )
 
 select

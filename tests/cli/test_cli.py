@@ -655,14 +655,15 @@ def test_a_file_that_may_not_be_read_is_a_matter_of_rights(filled_lake, tmp_path
 
 
 def test_views_are_named_with_grain_and_columns():
-    """Every view is listed with its description, grain and columns."""
+    """Every view is listed with its description, grain, key, and what its columns hold."""
     finished = run_joblake("views")
     assert (finished.returncode, finished.stderr) == (0, "")
     blocks = finished.stdout.strip().split("\n\n")
     named = {block.splitlines()[0]: block for block in blocks}
     assert {"history.jobs", "current.custom_models", "reports.job_durations"} <= set(named)
-    assert all("\n  grain: " in b and "\n  columns: " in b for b in blocks)
-    assert "duration_seconds" in named["history.jobs"]
+    assert all("\n  grain: " in b and "\n  columns:\n    " in b for b in blocks)
+    assert "    duration_seconds: from created_at to ended_at; " in named["history.jobs"]
+    assert "    base_model_arn: The base model Amazon" in named["current.custom_models"]
 
 
 # --- help ------------------------------------------------------------------------------------

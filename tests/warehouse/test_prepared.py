@@ -110,6 +110,23 @@ def test_a_folder_that_cannot_be_written(
     assert sorted(Path.cwd().iterdir()) == before
 
 
+LIMITED = """
+import resource, sys
+import joblake
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+print(joblake.open(sys.argv[1]).query("from jobs").num_rows)
+"""
+
+
+@pytest.mark.parametrize("size", [20_000, 100_000])
+def test_a_full_disk(size: int, cache: Path, lake: Lake):
+    """Where the prepared file cannot be written whole, queries are answered and it is not left."""
+    command = [sys.executable, "-c", LIMITED, str(lake.root), str(size)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (finished.stdout, finished.stderr) == ("1\n", "")
+    assert list(cache.iterdir()) == []
+
+
 def test_the_key_follows_the_catalogue(cache: Path, lake: Lake):
     """Another catalogue has a file of its own, and so have other service models of the user."""
     jobs(lake)

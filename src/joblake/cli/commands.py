@@ -254,14 +254,15 @@ def shell(
 
 @app.command()
 def views() -> None:
-    """Name every view with its grain and columns."""
+    """Tell of every view, its grain, its key and what its columns hold."""
     from joblake.sources.catalogue import shipped_catalogue
     from joblake.warehouse.views import read_views
 
     for view in read_views(shipped_catalogue()):
-        columns = ", ".join(view.columns)
         sys.stdout.write(f"{view.schema}.{view.name}\n  {view.description}\n")
-        sys.stdout.write(f"  grain: {view.grain}\n  columns: {columns}\n\n")
+        sys.stdout.write(f"  grain: {view.grain}\n  key: {', '.join(view.key)}\n  columns:\n")
+        sys.stdout.writelines(f"    {name}: {text}\n" for name, text in view.columns.items())
+        sys.stdout.write("\n")
 
 
 @app.command(cls=LakeCommand)

@@ -9,19 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from joblake.quoting import patterns
-from joblake.warehouse.generated import ARROW_TYPES, empty_select
+from joblake.warehouse.generated import empty_select
 from joblake.warehouse.prepared import OBSERVATIONS
-
-
-def observation_schemas(connection: "duckdb.DuckDBPyConnection") -> dict[str, pa.Schema]:
-    """The columns of every table of observations, as the database has them."""
-    fields: dict[str, list[pa.Field]] = defaultdict(list)
-    for table, column, kind in connection.execute(
-        "select table_name, column_name, data_type from duckdb_columns() "
-        f"where schema_name = '{OBSERVATIONS}' order by table_name, column_index"
-    ).fetchall():
-        fields[table].append(pa.field(column, ARROW_TYPES[kind]))
-    return {table: pa.schema(columns) for table, columns in fields.items()}
 
 
 def show_files(

@@ -10,44 +10,64 @@ import hashlib
 import importlib.metadata
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 # Its classes stand quoted in the annotations below, as in merge.py and for its reason.
 import duckdb
 import platformdirs
+import pyarrow as pa
 
 from joblake.bundled import bundled_folder
 from joblake.quoting import literal
 from joblake.sources.catalogue import Catalogue
-from joblake.warehouse.generated import empty_select, observation_schemas
+from joblake.warehouse.generated import ARROW_TYPES, empty_select, observation_schemas
 from joblake.warehouse.views import VIEW_SCHEMAS, read_macros, read_views
 
 OBSERVATIONS = "observations"
+_COLUMNS = (
+    "select table_name, column_name, data_type from duckdb_columns() "
+    f"where database_name = 'memory' and schema_name = '{OBSERVATIONS}' "
+    "order by table_name, column_index"
+)
 _KEPT = 8
 """How many prepared files are kept: of other versions, or of other catalogues."""
 
 
-def prepared_connection(
-    connect: "Callable[[], duckdb.DuckDBPyConnection]", catalogue: Catalogue
-) -> "duckdb.DuckDBPyConnection":
-    """An in-memory database with every view over observations that have no rows yet."""
+@dataclass(frozen=True)
+class Prepared:
+    """An in-memory database with every view, and the columns of the observations they read.
+
+    The observations have no rows yet.
+    """
+
+    connection: "duckdb.DuckDBPyConnection"
+    schemas: Mapping[str, pa.Schema]
+
+
+def prepare(connect: "Callable[[], duckdb.DuckDBPyConnection]", catalogue: Catalogue) -> Prepared:
+    """Open a database with every view of a catalogue, from the prepared file where there is one."""
     key = _key(catalogue)
     file = platformdirs.user_cache_path("joblake") / "views" / f"{key}.duckdb"
     if file.is_file():
         connection = connect()
         try:
-            _load(connection, file, key)
-        except duckdb.Error:  # whatever is wrong with the file: it is not needed
+            return Prepared(connection, _load(connection, file, key))
+        except (duckdb.Error, KeyError):  # whatever is wrong with the file: it is not needed
             connection.close()
-        else:
-            return connection
     connection = connect()
     create_views(connection, catalogue)
-    with suppress(duckdb.Error, OSError):  # a full disk, a folder of somebody else's
+    try:
         _save(connection, file, key)
-    return connection
+    except OSError:  # a folder that is not the user's: nothing was begun
+        pass
+    except duckdb.Error:  # a full disk, after which DuckDB may refuse to go on
+        connection.close()
+        connection = connect()
+        create_views(connection, catalogue)
+    return Prepared(connection, _schemas(connection.execute(_COLUMNS).fetchall()))
 
 
 def create_views(connection: "duckdb.DuckDBPyConnection", catalogue: Catalogue) -> None:
@@ -84,17 +104,25 @@ def _create_all(connection: "duckdb.DuckDBPyConnection", statements: Sequence[st
         waiting = [statement for statement, _ in refused]
 
 
-def _load(connection: "duckdb.DuckDBPyConnection", file: Path, key: str) -> None:
-    """Copy the views of a prepared file. duckdb.Error where it is none, or of another key."""
+def _schemas(columns: Iterable[tuple[str, str, str]]) -> dict[str, pa.Schema]:
+    fields: dict[str, list[pa.Field]] = defaultdict(list)
+    for table, column, kind in columns:
+        fields[table].append(pa.field(column, ARROW_TYPES[kind]))
+    return {table: pa.schema(columns) for table, columns in fields.items()}
+
+
+def _load(connection: "duckdb.DuckDBPyConnection", file: Path, key: str) -> dict[str, pa.Schema]:
+    """Copy the views of a prepared file; returns the columns that it tells of observations.
+
+    duckdb.Error or KeyError where it is none.
+    """
     connection.execute(f"attach {literal(str(file))} as prepared (read_only)")
-    comments = connection.execute(
-        "select comment from duckdb_views() where database_name = 'prepared' "
-        f"and schema_name = '{OBSERVATIONS}' and view_name = 'listings'"
-    ).fetchall()
-    if comments != [(key,)]:
-        raise duckdb.InvalidInputException(f"{file} holds no views of joblake")
+    # Much faster than to ask DuckDB of the columns of all views.
+    columns = connection.execute(f'from prepared."{key}"').fetchall()
     connection.execute("copy from database prepared to memory (schema)")
     connection.execute("detach prepared")
+    connection.execute(f'drop table "{key}"')
+    return _schemas(columns)
 
 
 def _save(connection: "duckdb.DuckDBPyConnection", file: Path, key: str) -> None:
@@ -104,11 +132,11 @@ def _save(connection: "duckdb.DuckDBPyConnection", file: Path, key: str) -> None
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix="new-", dir=file.parent) as folder:
         written = Path(folder) / file.name
-        connection.execute(f"comment on view {OBSERVATIONS}.listings is {literal(key)}")
         options = "block_size 16384, storage_version 'latest'"
         connection.execute(f"attach {literal(str(written))} as prepared ({options})")
         try:
             connection.execute("copy from database memory to prepared (schema)")
+            connection.execute(f'create table prepared."{key}" as {_COLUMNS}')
         finally:
             connection.execute("detach prepared")
         written.replace(file)

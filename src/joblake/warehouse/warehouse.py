@@ -39,8 +39,8 @@ from joblake.quoting import identifier
 from joblake.sources.catalogue import Catalogue
 from joblake.warehouse.failures import fail
 from joblake.warehouse.fence import close_fence, read_only
-from joblake.warehouse.observations import observation_schemas, show_files
-from joblake.warehouse.prepared import OBSERVATIONS, prepared_connection
+from joblake.warehouse.observations import show_files
+from joblake.warehouse.prepared import OBSERVATIONS, prepare
 from joblake.warehouse.result import QueryResult
 from joblake.warehouse.spelling import Spelling, Texts, is_number
 from joblake.warehouse.views import VIEW_SCHEMAS, View, read_views
@@ -210,15 +210,14 @@ def _open(lake: Lake, catalogue: Catalogue, *, skip_unreadable: bool) -> Warehou
     tables = {"listings": lake.listing_files()}
     tables |= {table: lake.table_files(table) for table in catalogue}
     spill_folder = Path(tempfile.mkdtemp(prefix="joblake-"))
-    connection = prepared_connection(partial(_connect, spill_folder), catalogue)
-    schemas = observation_schemas(connection)
+    prepared = prepare(partial(_connect, spill_folder), catalogue)
     readable: list[LakeFile] = []
     skipped: list[tuple[str, str]] = []
     columns: dict[str, dict[Path, list[str]]] = {}
     for table, files in tables.items():
         columns[table] = {}
         for file in files:
-            found = parquet.schema_of(file, schemas[table])
+            found = parquet.schema_of(file, prepared.schemas[table])
             if not isinstance(found, Refused):
                 readable.append(file)
                 columns[table][file.local] = found.names
@@ -226,12 +225,12 @@ def _open(lake: Lake, catalogue: Catalogue, *, skip_unreadable: bool) -> Warehou
                 skipped.append((found.file.name, found.reason))
             else:
                 raise found.error
-    warehouse = Warehouse(connection, catalogue, readable, skipped, spill_folder)
+    warehouse = Warehouse(prepared.connection, catalogue, readable, skipped, spill_folder)
     with warehouse.unchanged():
         for table, shown in columns.items():
-            show_files(connection, table, schemas[table], shown)
-    connection.execute(f"set search_path = '{_SEARCH_PATH}'")
-    close_fence(connection, [file.local for file in readable])
+            show_files(prepared.connection, table, prepared.schemas[table], shown)
+    prepared.connection.execute(f"set search_path = '{_SEARCH_PATH}'")
+    close_fence(prepared.connection, [file.local for file in readable])
     return warehouse
 
 
