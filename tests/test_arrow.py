@@ -43,8 +43,10 @@ def test_a_lone_surrogate_is_no_text():
 
 
 def test_no_rows_have_all_columns():
-    """An empty table is empty in every column."""
-    assert arrow.no_rows(LEDGER_SCHEMA).equals(LEDGER_SCHEMA.empty_table())
+    """An empty table is empty in every column, and so is an empty batch."""
+    empty = LEDGER_SCHEMA.empty_table()
+    assert arrow.no_rows(LEDGER_SCHEMA).equals(empty)
+    assert pa.Table.from_batches([arrow.empty_batch(LEDGER_SCHEMA)]).equals(empty)
 
 
 EXPORT = """
@@ -61,12 +63,13 @@ assert "pandas" not in sys.modules
 
 
 def test_an_export_imports_no_pandas(serve, tmp_path, night):
-    """Nor does a night that changes rows, or loses some: pandas takes longer than all of it."""
+    """Nor does a night that changes rows or has none: pandas takes longer than all of it."""
     resources = FixedResources()
     serve(resources)
     lake, found = str(tmp_path / "lake"), []
     first = [batch_job(n, vpcConfig={"subnetIds": ["a", "b"]}) for n in range(3)]
-    for number, jobs in enumerate((first, [batch_job(1, status="Failed"), batch_job(2)])):
+    second = [batch_job(1, status="Failed"), batch_job(2)]
+    for number, jobs in enumerate((first, second, [])):
         resources.lists[BATCHES] = jobs
         script = EXPORT.format(lake=lake, at=(night + timedelta(days=number)).isoformat())
         command = [sys.executable, "-c", script]
@@ -75,4 +78,4 @@ def test_an_export_imports_no_pandas(serve, tmp_path, night):
         )
         assert process.stderr == ""
         found.append(process.stdout)
-    assert found == ["3 0 0", "0 2 1"]
+    assert found == ["3 0 0", "0 2 1", "0 0 2"]

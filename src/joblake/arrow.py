@@ -34,3 +34,8 @@ def text(value: str) -> pa.StringScalar:
 def no_rows(schema: pa.Schema) -> pa.Table:
     """A table of the schema's columns that is empty."""
     return pa.Table.from_batches([], schema)
+
+
+def empty_batch(schema: pa.Schema) -> pa.RecordBatch:
+    """A batch of the schema's columns that is empty."""
+    return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)

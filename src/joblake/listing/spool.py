@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
+from joblake import arrow
 from joblake.errors import LakeError
 from joblake.listing.rows import ParsedRows
 
@@ -90,7 +91,7 @@ class Spool:
         if writer is None:
             raise ValueError("the spool is not open")
         batches = parsed.rows.combine_chunks().to_batches()
-        batch = batches[0] if batches else pa.RecordBatch.from_pylist([], self._schema)
+        batch = batches[0] if batches else arrow.empty_batch(self._schema)
         counts = {_ODD_VALUES: parsed.odd_values, _PAGE_COUNT: parsed.page_count}
         metadata = {name: str(count).encode() for name, count in counts.items()}
         if parsed.next_token is not None:
