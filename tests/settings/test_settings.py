@@ -438,7 +438,7 @@ def test_what_narrows_a_run_leaves_the_tables_alone_that_it_does_not_name():
 # --- sources of one's own ----------------------------------------------------------------------
 
 EVALUATIONS = """
-[source.evaluation_jobs]
+[source.evaluations]
 operation = "bedrock.ListEvaluationJobs"
 key = "jobArn"
 name = "jobName"
@@ -452,16 +452,16 @@ outcomes = { Completed = "succeeded", Failed = "failed", Stopped = "stopped" }
 
 def test_a_declared_source_is_one_of_the_catalogue():
     """Its table can be chosen, also for an account and an override, and is listed by default."""
-    assert "evaluation_jobs" not in load_settings().catalogue
+    assert "evaluations" not in load_settings().catalogue
     write_toml(
-        'table = ["evaluation_jobs"]\naccount = [{ table = ["evaluation_jobs"] }]\n'
-        "[override.evaluation_jobs]\npage_size = 7\n" + EVALUATIONS
+        'table = ["evaluations"]\naccount = [{ table = ["evaluations"] }]\n'
+        "[override.evaluations]\npage_size = 7\n" + EVALUATIONS
     )
     settings = load_settings()
-    assert settings.catalogue["evaluation_jobs"].job == "evaluation"
-    assert settings.for_table("evaluation_jobs").page_size == 7
+    assert settings.catalogue["evaluations"].job == "evaluation"
+    assert settings.for_table("evaluations").page_size == 7
     write_toml(EVALUATIONS)
-    assert "evaluation_jobs" in load_settings().tables_of(Account())
+    assert "evaluations" in load_settings().tables_of(Account())
     assert "memberships" not in load_settings().tables_of(Account())
 
 
@@ -470,17 +470,17 @@ def test_a_declared_source_is_one_of_the_catalogue():
     [
         (("jobArn", "jobId"), "key: no member 'jobId'; members are: jobArn, "),
         (("key =", "colour = 'red'\nkey ="), "colour: unknown key; keys are: "),
-        (("evaluation_jobs", "custom_models"), "joblake has a source of this name already"),
+        (("evaluations", "custom_models"), "joblake has a source of this name already"),
         (("EvaluationJobs", "Jobs"), "operation: botocore knows no paginated operation "),
         (("bedrock.ListEvaluationJobs", "cleanrooms.ListMembers"), "operation: the lake has a col"),
         (
-            ("key =", "parent = { source = 'evaluation_jobs', request = { a = 'b' } }\nkey ="),
+            ("key =", "parent = { source = 'evaluations', request = { a = 'b' } }\nkey ="),
             "parent.source: it is its own ancestor",
         ),
     ],
 )
 def test_a_wrong_declaration_is_named_by_its_file_source_and_key(spoilt, words):
     """What botocore's models contradict is told before anything is listed."""
-    table = spoilt[1] if spoilt[1] == "custom_models" else "evaluation_jobs"
+    table = spoilt[1] if spoilt[1] == "custom_models" else "evaluations"
     write_toml(EVALUATIONS.replace(*spoilt))
     assert refusal().startswith(f"joblake.toml: source.{table}: {words}")

@@ -127,7 +127,7 @@ def test_the_golden_folder_holds_nothing_else():
     assert {path.name for path in GOLDEN.iterdir()} == expected
 
 
-@pytest.mark.parametrize("table", SOURCES)
+@pytest.mark.parametrize("table", DOCUMENTED)
 def test_every_documented_member_has_its_column(table):
     """Each member of the reference pages arrives, with the type of its shape."""
     columns = {".".join(column.path): column for column in item_columns(SOURCES[table].operation)}

@@ -36,10 +36,10 @@ EVALUATIONS = {
     # In the shipped tables Completed is a success: a status means what its own table says.
     "outcomes": {"Completed": "partially_succeeded", "Failed": "failed", "Stopped": "stopped"},
 }
-INVENTED = read_catalogue({"evaluation_jobs": EVALUATIONS}, shipped=CATALOGUE)
+INVENTED = read_catalogue({"evaluations": EVALUATIONS}, shipped=CATALOGUE)
 JOB = {"job_arn": "a", "job_name": "trial", "change": "added", "creation_time": "2026-01-01"}
 ROWS: dict[str, list[dict[str, Any]]] = {
-    "evaluation_jobs": [
+    "evaluations": [
         {**JOB, "observed_at": "2026-01-02", "status": "InProgress"},
         {**JOB, "observed_at": "2026-01-03", "status": "Completed", "change": "changed"}
         | {"evaluation_task_types": '["QuestionAndAnswer", "Summarization"]'},
@@ -49,7 +49,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {**JOB, "observed_at": "2026-01-02", "status": "Failed", "job_name": None},
     ],
     "listings": [
-        {"table_name": "evaluation_jobs", "started_at": f"2026-01-0{day}", "outcome": "complete"}
+        {"table_name": "evaluations", "started_at": f"2026-01-0{day}", "outcome": "complete"}
         | {"added": 9}
         for day in (2, 3, 4)
     ],
@@ -87,8 +87,8 @@ def test_a_new_source_is_in_every_view_of_jobs(warehouse: Warehouse):
         and warehouse.query(f"from {view.schema}.{view.name}").num_rows
     }
     assert found == {
-        "current.evaluation_jobs",
-        "current.evaluation_jobs_evaluation_task_types",
+        "current.evaluations",
+        "current.evaluations_evaluation_task_types",
         "history.job_status_changes",
         "history.jobs",
         "history.observation_counts",
@@ -120,7 +120,7 @@ def test_an_end_that_aws_does_not_tell(warehouse: Warehouse):
 
 def test_elements_of_a_list(warehouse: Warehouse):
     """Each list of a source has a view of its elements."""
-    sql = "select job_name, position, value from evaluation_jobs_evaluation_task_types order by all"
+    sql = "select job_name, position, value from evaluations_evaluation_task_types order by all"
     assert warehouse.query(sql).to_pylist() == [
         {"job_name": "trial", "position": 1, "value": "QuestionAndAnswer"},
         {"job_name": "trial", "position": 2, "value": "Summarization"},

@@ -139,7 +139,9 @@ def test_style(view: View):
     assert not re.search(r"\(\s+select\s+\*\s+from\s+[\w.]+\s+\)", sql), "a CTE only renames"
     for divisor in re.findall(r"/\s*([\w.]+)", sql):
         assert divisor == "nullif" or float(divisor)
-    assert all(len(line) <= 100 for line in sql.splitlines())
+    # A generated line holds names of AWS's, however long.
+    is_written = f"{view.schema}/{view.name}.sql" in written_sql()
+    assert not is_written or all(len(line) <= 100 for line in sql.splitlines())
 
 
 def test_layers():
