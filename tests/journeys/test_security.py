@@ -343,7 +343,7 @@ def test_an_odd_answer_about_the_identity_ends_the_run(service, lake, answer):
 
 
 def test_memberships_that_are_none_stop_no_other(service, tmp_path, lake):
-    """Hostile membership ids fail by name, touch no path, and the sound one is exported."""
+    """Hostile membership ids are named in their own row, touch no path, and stop no sound one."""
     ids = [*HOSTILE, None]
     service.resources.lists[MEMBERSHIPS] = [
         membership_of(MEMBERSHIP, id=identifier) for identifier in [*ids, MEMBERSHIP]
