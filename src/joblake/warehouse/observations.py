@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from joblake.quoting import patterns
-from joblake.warehouse.generated import empty_select
+from joblake.warehouse.generated.columns import empty_select
 from joblake.warehouse.prepared import OBSERVATIONS
 
 

@@ -20,11 +20,10 @@ import duckdb
 import platformdirs
 import pyarrow as pa
 
-from joblake.bundled import bundled_folder
 from joblake.quoting import literal
 from joblake.sources.catalogue import Catalogue
-from joblake.warehouse.generated import ARROW_TYPES, empty_select, observation_schemas
-from joblake.warehouse.views import VIEW_SCHEMAS, read_macros, read_views
+from joblake.warehouse.generated.columns import ARROW_TYPES, empty_select, observation_schemas
+from joblake.warehouse.views import VIEW_SCHEMAS, read_macros, read_views, written_sql
 
 OBSERVATIONS = "observations"
 _COLUMNS = (
@@ -161,11 +160,12 @@ def _ingredients(catalogue: Catalogue) -> Iterator[bytes]:
         yield source.model_dump_json().encode()
     package = Path(__file__).parents[1]
     for folder in (package / "sources", package / "lake", package / "warehouse"):
-        for path in sorted(folder.glob("*.py")):
+        for path in sorted(folder.rglob("*.py")):
             yield path.read_bytes()
-    for path in sorted(bundled_folder("sql").rglob("*.*")):
-        yield path.read_bytes()
+    for text in written_sql().values():
+        yield text.encode()
     # The user's own service models, from which botocore takes operations before its own.
     for path in sorted(Path(os.path.expanduser("~/.aws/models")).rglob("*.json*")):  # noqa: PTH111 - fails nowhere, unlike Path.expanduser
-        found = path.stat()
-        yield f"{path} {found.st_size} {found.st_mtime_ns}".encode()
+        if path.is_file():
+            found = path.stat()
+            yield f"{path} {found.st_size} {found.st_mtime_ns}".encode()

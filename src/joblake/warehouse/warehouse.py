@@ -1,7 +1,7 @@
 """A lake opened for queries: observations, the views over them, and a fence around queries.
 
     views.py         the views and macros, written by hand or generated, with their headers
-    generated.py     the SQL that is the same for every source
+    generated/       the SQL that is the same for every source
     prepared.py      the views bound once, for every opening
     observations.py  the files of the lake as tables
     fence.py         what a query can reach

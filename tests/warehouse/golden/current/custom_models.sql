@@ -31,6 +31,6 @@ select
     run_id
 from resources_as_of(
     'custom_models',
-    nullif("model_arn", ''),
+    nullif("model_arn"::varchar, ''),
     'infinity'
 )

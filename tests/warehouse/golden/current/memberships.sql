@@ -56,6 +56,6 @@ select
     run_id
 from resources_as_of(
     'memberships',
-    nullif("id", ''),
+    nullif("id"::varchar, ''),
     'infinity'
 )

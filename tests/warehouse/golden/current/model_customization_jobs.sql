@@ -60,6 +60,6 @@ select
     run_id
 from resources_as_of(
     'model_customization_jobs',
-    nullif("job_arn", ''),
+    nullif("job_arn"::varchar, ''),
     'infinity'
 )

@@ -73,6 +73,6 @@ select
     run_id
 from resources_as_of(
     'model_invocation_jobs',
-    nullif("job_arn", ''),
+    nullif("job_arn"::varchar, ''),
     'infinity'
 )

@@ -57,6 +57,6 @@ select
     run_id
 from resources_as_of(
     'trained_model_inference_jobs',
-    nullif("trained_model_inference_job_arn", ''),
+    nullif("trained_model_inference_job_arn"::varchar, ''),
     'infinity'
 )

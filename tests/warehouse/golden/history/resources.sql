@@ -11,7 +11,7 @@ select
     account_id,
     region_name,
     parent,
-    nullif("job_arn", '') as resource_id,
+    nullif("job_arn"::varchar, '') as resource_id,
     "job_name" as name,
     "status" as status,
     outcome('model_customization_jobs', "status") as outcome,
@@ -25,7 +25,7 @@ select
     observed_at,
     change
 from observations.model_customization_jobs
-where nullif("job_arn", '') is not null
+where nullif("job_arn"::varchar, '') is not null
 
 union all
 
@@ -35,7 +35,7 @@ select
     account_id,
     region_name,
     parent,
-    nullif("model_arn", '') as resource_id,
+    nullif("model_arn"::varchar, '') as resource_id,
     "model_name" as name,
     "model_status" as status,
     outcome('custom_models', "model_status") as outcome,
@@ -49,7 +49,7 @@ select
     observed_at,
     change
 from observations.custom_models
-where nullif("model_arn", '') is not null
+where nullif("model_arn"::varchar, '') is not null
 
 union all
 
@@ -59,7 +59,7 @@ select
     account_id,
     region_name,
     parent,
-    nullif("job_arn", '') as resource_id,
+    nullif("job_arn"::varchar, '') as resource_id,
     "job_name" as name,
     "status" as status,
     outcome('model_invocation_jobs', "status") as outcome,
@@ -73,7 +73,7 @@ select
     observed_at,
     change
 from observations.model_invocation_jobs
-where nullif("job_arn", '') is not null
+where nullif("job_arn"::varchar, '') is not null
 
 union all
 
@@ -83,7 +83,7 @@ select
     account_id,
     region_name,
     parent,
-    nullif("trained_model_inference_job_arn", '') as resource_id,
+    nullif("trained_model_inference_job_arn"::varchar, '') as resource_id,
     "name" as name,
     "status" as status,
     outcome('trained_model_inference_jobs', "status") as outcome,
@@ -97,7 +97,7 @@ select
     observed_at,
     change
 from observations.trained_model_inference_jobs
-where nullif("trained_model_inference_job_arn", '') is not null
+where nullif("trained_model_inference_job_arn"::varchar, '') is not null
 
 union all
 
@@ -107,7 +107,7 @@ select
     account_id,
     region_name,
     parent,
-    nullif("id", '') as resource_id,
+    nullif("id"::varchar, '') as resource_id,
     "collaboration_name" as name,
     "status" as status,
     outcome('memberships', "status") as outcome,
@@ -121,4 +121,4 @@ select
     observed_at,
     change
 from observations.memberships
-where nullif("id", '') is not null
+where nullif("id"::varchar, '') is not null

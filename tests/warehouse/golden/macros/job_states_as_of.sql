@@ -26,7 +26,7 @@ select
     is_vanished
 from resources_as_of(
     'model_customization_jobs',
-    nullif("job_arn", ''),
+    nullif("job_arn"::varchar, ''),
     as_of
 )
 
@@ -54,7 +54,7 @@ select
     is_vanished
 from resources_as_of(
     'model_invocation_jobs',
-    nullif("job_arn", ''),
+    nullif("job_arn"::varchar, ''),
     as_of
 )
 
@@ -82,7 +82,7 @@ select
     is_vanished
 from resources_as_of(
     'trained_model_inference_jobs',
-    nullif("trained_model_inference_job_arn", ''),
+    nullif("trained_model_inference_job_arn"::varchar, ''),
     as_of,
     end_seen := case when is_terminal('trained_model_inference_jobs', "status") then "update_time" end
 )
