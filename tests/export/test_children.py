@@ -82,3 +82,18 @@ def test_a_given_parent_is_asked_for_no_more(resources, monkeypatch):
     scopes, calls = run(resources, monkeypatch, "budgeted_jobs", parent=[BUDGETS[0]])
     assert scopes == [("budgeted_jobs", BUDGETS[0], 1)]
     assert calls == [INFERENCES]
+
+
+def test_a_resource_without_the_member_is_no_parent(resources, monkeypatch):
+    """The listing of its source says so, and what is below the others is listed."""
+    (key, budgets) = next((key, items) for key, items in resources.lists.items() if len(key) == 2)
+    resources.lists[key] = [budgets[0], {"name": "nameless"}]
+    settings = load_settings(lake="lake", source=SOURCES, table=["budgeted_jobs"])
+    with EndpointServer(resources, catalogue=settings.catalogue) as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        scopes = export(plan(settings)).scopes
+    (partial,) = (scope for scope in scopes if not scope.is_good)
+    assert (partial.table_name, partial.outcome) == ("budgets", "partial")
+    assert partial.error == "one of the budgets has no id"
+    assert [scope.parent for scope in scopes if scope.table_name == "budgeted_jobs"] == BUDGETS[:1]

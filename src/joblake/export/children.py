@@ -33,18 +33,20 @@ def children_of(
         for child in map(catalogue.__getitem__, planned.tables_below)
         if child.parent is not None and child.parent.source == source.table
     ]
-    shown: dict[str, dict[str, None]] = {parent.member: {} for _, parent in children}
+    shown: dict[str, dict[object, None]] = {parent.member: {} for _, parent in children}
     for batch in rows:
         for member, names in shown.items():
-            values = batch.column(column_of(source, member)).to_pylist()
-            names.update((str(value), None) for value in values)
+            names.update(dict.fromkeys(batch.column(column_of(source, member)).to_pylist()))
     scopes: list[PlannedScope] = []
     refusals: list[str] = []
     for child, parent in children:
         for name in shown[parent.member]:
+            if name is None:
+                refusals.append(f"one of the {source.table} has no {parent.member}")
+                continue
             try:
-                require_parent(child, name)
-                scopes.append(planned.child(child.table, name))
+                require_parent(child, str(name))
+                scopes.append(planned.child(child.table, str(name)))
             except UsageError as error:
                 refusals.append(str(error))
     if not refusals:
