@@ -26,9 +26,10 @@ def open(  # noqa: A001 - read as joblake.open, like gzip.open
         lake = joblake.open("data/demo")
         lake.query("from jobs where status = $status", {"status": "Failed"}).df()
 
-    Every view can be asked for by its bare name; `views()` lists them. What `query` returns has `.df()` for
-    pandas and `.arrow()` for a pyarrow Table. Without `lake` it is the one that the command line
-    would take: JOBLAKE_LAKE, joblake.toml, data/lake. A lake that does not exist yet is empty.
+    Every view can be asked for by its bare name; `views()` lists them. What `query` returns has
+    `.df()` for pandas and `.arrow()` for a pyarrow Table. Without `lake` it is the one that the
+    command line would take: JOBLAKE_LAKE, joblake.toml, data/lake. A lake that does not exist yet
+    is empty.
 
     Args:
         lake: the folder, or s3://bucket/prefix.
