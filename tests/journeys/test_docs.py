@@ -6,6 +6,7 @@ With UPDATE_DOCS=1 in the environment, this file writes the generated parts anew
 import os
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from joblake.export.export import export
 from joblake.export.planning import plan, query_of
 from joblake.lake.local import Lake
 from joblake.settings.settings import Settings, load_settings
+from joblake.sources.catalogue import read_catalogue, shipped_catalogue
 from joblake.warehouse.views import read_views
 
 CHECKOUT = Path(__file__).parents[2]
@@ -191,3 +193,11 @@ def test_readme_is_short() -> None:
 def test_policy() -> None:
     """README shows the policy that the command prints; test_policy.py holds that to the calls."""
     generated(README, "policy", f"\n```json\n{joblake('iam-policy').stdout}```\n\n")
+
+
+def test_the_declaration_of_a_source_is_valid() -> None:
+    """The source of the docs is one that joblake takes, and that botocore's models have."""
+    declared = tomllib.loads(blocks("toml", page("development"))[0])["source"]
+    catalogue = read_catalogue(declared, shipped=shipped_catalogue())
+    catalogue.check_members()
+    assert [table for table in catalogue if table not in shipped_catalogue()] == ["evaluation_jobs"]
