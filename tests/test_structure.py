@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "joblake"
 # The house from its grounds up: what stands in a row may import the rows above it, and neither
 # those below nor its neighbours.
 FLOORS = [
-    {"errors", "arrow", "bundled", "outcome", "output", "quoting"},
+    {"errors", "arrow", "bundled", "outcome", "quoting", "user_files"},
     {"sources"},
     {"endpoint", "aws"},
     {"lake"},

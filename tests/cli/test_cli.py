@@ -160,7 +160,7 @@ REFUSED = {
     "output": (("query", "select 1", "--output", "no/such/folder.csv"), "cannot write"),
     "suffix": (("query", "select 1", "--output", "x.xlsx"), r"names no format \(known: .csv, "),
     "no suffix": (("query", "select 1", "--output", "x"), "names no format.*add --format"),
-    "no SQL": (("query",), 'no SQL on stdin; give it there, in --file, or .*"from jobs"'),
+    "no SQL": (("query",), 'no SQL: give it as an argument, such as "from jobs", in --file'),
     "SQL twice": (("query", "select 1", "--file", "file"), "SQL is given twice"),
     "no such SQL file": (("query", "-f", "no.sql"), "cannot read no.sql: No such file"),
     "SQL file that is no text": (("query", "-f", "octets"), "cannot read octets: it is no UTF-8"),

@@ -1,4 +1,4 @@
-"""What the shell hands to the command line beside plain options: SQL, parameters, closed pipes."""
+"""The arguments of `joblake query`, and pipes that the shell closes."""
 
 import os
 import re
@@ -12,8 +12,10 @@ from typer.core import TyperGroup
 
 from joblake.cli.options import LakeCommand
 from joblake.errors import UsageError
+from joblake.user_files import read_text
 
-_PARAMETER = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+_PARAMETER = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # Python takes octets that are no text as these
 _STDIN = "-"
 _FORMATS = {
     ".csv": "csv",
@@ -26,10 +28,10 @@ _FORMATS = {
 
 
 class QuietPipes(TyperGroup):
-    """Commands whose reader may stop reading, as `head` does, which is no error."""
+    """The commands; the reader of their output may stop reading, as `head` does."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a pipe that nobody reads any more ends it quietly."""
+        """Run the command; a closed pipe ends it quietly, with exit code 0."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -46,17 +48,11 @@ class SqlCommand(LakeCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep a comment from being taken for an option: no option has blanks in its name."""
         options = {name for parameter in self.get_params(ctx) for name in parameter.opts}
-        comments = [
-            argument.startswith("--")
-            and any(letter.isspace() for letter in argument)
-            and argument.partition("=")[0] not in options
-            for argument in args
-        ]
-        sheltered = [
-            f" {argument}" if is_comment else argument
-            for argument, is_comment in zip(args, comments, strict=True)
-        ]
-        return super().parse_args(ctx, sheltered)
+
+        def is_comment(text: str) -> bool:
+            return bool(re.match(r"--.*\s", text)) and text.partition("=")[0] not in options
+
+        return super().parse_args(ctx, [f" {arg}" if is_comment(arg) else arg for arg in args])
 
 
 def statement_of(sql: str | None, file: Path | None) -> str:
@@ -67,25 +63,18 @@ def statement_of(sql: str | None, file: Path | None) -> str:
     """
     if sql is not None and file is not None:
         raise UsageError("SQL is given twice, as an argument and with --file; leave one of them")
+    if sql not in {None, _STDIN}:
+        return str(sql)
     if file is not None and str(file) != _STDIN:
-        try:
-            return file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-            raise UsageError(f"cannot read {file}: {reason}") from None
-    if sql is not None and sql != _STDIN:
-        return sql
-    if sql is None and file is None and sys.stdin.isatty():
-        raise UsageError(
-            'no SQL: give it as an argument, such as "from jobs", in --file, or on stdin'
-        )
+        return read_text(file)
+    is_awaited = sql is not None or file is not None or not sys.stdin.isatty()
     try:
-        statement = sys.stdin.read()
+        statement = sys.stdin.read() if is_awaited else ""
     except UnicodeDecodeError:
         raise UsageError("cannot read stdin: it is no UTF-8 text") from None
     if not statement.strip():
         raise UsageError(
-            'no SQL on stdin; give it there, in --file, or as an argument, such as "from jobs"'
+            'no SQL: give it as an argument, such as "from jobs", in --file, or on stdin'
         )
     return statement
 
@@ -97,17 +86,13 @@ def parameters_of(texts: Sequence[str]) -> dict[str, str]:
         match = _PARAMETER.fullmatch(text)
         if match is None:
             raise UsageError(f"--param {text!r}: expected name=value, for $name in the SQL")
-        if not _is_text(text):
-            raise UsageError(f"--param {match['name']}: the value is no UTF-8 text")
-        if match["name"] in parameters:
-            raise UsageError(f"--param {match['name']} is given twice; a parameter has one value")
-        parameters[match["name"]] = match["value"]
+        name, value = match.groups()
+        if _SURROGATE.search(value):
+            raise UsageError(f"--param {name}: the value is no UTF-8 text")
+        if name in parameters:
+            raise UsageError(f"--param {name} is given twice; a parameter has one value")
+        parameters[name] = value
     return parameters
-
-
-def _is_text(text: str) -> bool:
-    """Whether it is no more than text: Python takes other octets of the shell's as surrogates."""
-    return text.isascii() or not re.search(r"[\ud800-\udfff]", text)
 
 
 def format_of(output: Path | None) -> str:

@@ -50,6 +50,7 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 SkipCorrupt = Annotated[
     bool,
     typer.Option(
@@ -62,7 +63,7 @@ def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
     from importlib.metadata import version
 
     if is_wanted:
-        sys.stdout.write(f"joblake {version('joblake')}\n")
+        typer.echo(f"joblake {version('joblake')}")
         raise typer.Exit
 
 
@@ -90,7 +91,7 @@ def main() -> None:
     except typer.Abort:
         _fail("interrupted", INTERRUPTED)
     except typer.exceptions.TyperException as error:
-        # Of a choice typer quotes pydantic, who says what kind of error it is.
+        # typer quotes pydantic on a wrong choice, and pydantic begins with the kind of error.
         _fail(error.format_message().replace("Value error, ", "", 1), error.exit_code)
     except JoblakeError as error:
         _fail(str(error), error.exit_code)
@@ -99,7 +100,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Have streams that the shell closed, and data as UTF-8, as in files, whatever the locale."""
+    """Open the streams that the shell closed, and write UTF-8 whatever the locale."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
@@ -109,8 +110,12 @@ def _open_streams() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
     sys.exit(code)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2))
 
 
 @app.command()
@@ -128,9 +133,7 @@ def demo(
 def export(
     ctx: typer.Context,
     *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the run as one JSON object.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List every scope, and commit what changed to the lake."""
     from joblake.cli.narration import narrating
@@ -143,11 +146,11 @@ def export(
             result = export_run(run, on_page=narration.page, on_results=narration.results)
             narration.total(result)
     except KeyboardInterrupt:
-        # Not sys.exit, which would wait for every listing that still runs: the lake and the kept
-        # pages are whole whenever a run ends, even by SIGKILL.
+        # sys.exit would wait for every listing that still runs. The lake and the kept pages are
+        # whole whenever a run ends, even by SIGKILL.
         os._exit(INTERRUPTED)
     if as_json:
-        sys.stdout.write(json.dumps(result.as_json(), indent=2) + "\n")
+        _print_json(result.as_json())
     raise typer.Exit(0 if result.is_good else 1)
 
 
@@ -197,22 +200,23 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
         open_warehouse(found, ctx.obj.catalogue, skip_unreadable=skip_corrupt) as warehouse,
     ):
         for path, reason in warehouse.skipped:
-            sys.stderr.write(f"skipped {path}: {reason}\n")
+            typer.echo(f"skipped {path}: {reason}", err=True)
         write_result(warehouse, statement, parameters, output_format=chosen, output=output)
 
 
 @contextmanager
 def _lake_to_read(settings: "Settings") -> Iterator["Lake"]:
-    """The lake; in the end says where there was none, because then every view is empty."""
+    """Give the lake; where there is none, say at the end that every view is empty."""
     from joblake.settings.settings import lake_of
 
     lake = lake_of(settings)
     was_there = lake.exists()
     yield lake
     if not was_there:
-        sys.stderr.write(
+        typer.echo(
             f"there is no lake at {settings.lake} yet, so every view is empty; "
-            "`joblake export` makes one\n"
+            "`joblake export` makes one",
+            err=True,
         )
 
 
@@ -259,30 +263,33 @@ def views() -> None:
     from joblake.warehouse.views import read_views
 
     for view in read_views(shipped_catalogue()):
-        sys.stdout.write(f"{view.schema}.{view.name}\n  {view.description}\n")
-        sys.stdout.write(f"  grain: {view.grain}\n  key: {', '.join(view.key)}\n  columns:\n")
-        sys.stdout.writelines(f"    {name}: {text}\n" for name, text in view.columns.items())
-        sys.stdout.write("\n")
+        columns = "
+".join(f"    {name}: {text}" for name, text in view.columns.items())
+        typer.echo(f"{view.schema}.{view.name}
+  {view.description}
+  grain: {view.grain}")
+        typer.echo(f"  key: {', '.join(view.key)}
+  columns:
+{columns}
+")
 
 
 @app.command(cls=LakeCommand)
 def publish(
     ctx: typer.Context,
     *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the files as one JSON array.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write flat Parquet files and joblake.duckdb for BI tools."""
     from joblake.warehouse.publish import publish as publish_marts
 
     published = publish_marts(_lake_to_publish(ctx.obj), ctx.obj.catalogue)
     for file in published:
-        sys.stderr.write(f"{file.name}: {file.rows:,} rows, {file.bytes / 1024:,.0f} KiB\n")
+        typer.echo(f"{file.name}: {file.rows:,} rows, {file.bytes / 1024:,.0f} KiB", err=True)
+        if not as_json:
+            typer.echo(file.path)
     if as_json:
-        sys.stdout.write(json.dumps([file.as_json() for file in published], indent=2) + "\n")
-    else:
-        sys.stdout.writelines(f"{file.path}\n" for file in published)
+        _print_json([file.as_json() for file in published])
 
 
 @app.command(cls=LakeCommand)
@@ -299,19 +306,16 @@ def report(
     """Write the lake's news as one HTML page that opens offline."""
     from joblake.report import write_report
 
-    written = write_report(_lake_to_publish(ctx.obj), ctx.obj.catalogue, output)
-    sys.stdout.write(f"{written}\n")
+    typer.echo(write_report(_lake_to_publish(ctx.obj), ctx.obj.catalogue, output))
 
 
 @app.command(cls=ExportCommand)
 def doctor(
     ctx: typer.Context,
     *,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the findings as one JSON object.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Say what works, and for what does not the next step."""
+    """Check that an export can work, and say what to mend."""
     from joblake.doctor.doctor import diagnose, exit_code
 
     findings = []
@@ -319,14 +323,12 @@ def doctor(
         findings.append(finding)
         if not as_json:
             status = "ok     " if finding.is_ok else "problem"
-            sys.stdout.write(f"{status}  {finding.subject}: {finding.detail}\n")
+            typer.echo(f"{status}  {finding.subject}: {finding.detail}")
             if finding.next_step is not None:
-                sys.stdout.write(f"         next: {finding.next_step}\n")
-            sys.stdout.flush()
+                typer.echo(f"         next: {finding.next_step}")
     code = exit_code(findings)
     if as_json:
-        told = {"is_ok": code == 0, "findings": [finding.as_json() for finding in findings]}
-        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        _print_json({"is_ok": code == 0, "findings": [finding.as_json() for finding in findings]})
     raise typer.Exit(code)
 
 
@@ -346,11 +348,12 @@ def iam_policy(
     from joblake.doctor.policy import policies, policy_of
 
     name, policy = policy_of(ctx.obj, identity)
-    sys.stdout.write(json.dumps(policy, indent=2) + "\n")
+    _print_json(policy)
     others = [other for other in policies(ctx.obj) if other != name]
     if others and identity is None:
-        sys.stderr.write(f"this is the policy of {name}; others, with --identity, have:\n")
-        sys.stderr.writelines(f"  {other}\n" for other in others)
+        typer.echo(f"this is the policy of {name}; others, with --identity, have:", err=True)
+        for other in others:
+            typer.echo(f"  {other}", err=True)
 
 
 @app.command()

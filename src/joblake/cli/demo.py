@@ -8,14 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.progress import track
 
@@ -30,34 +28,23 @@ if TYPE_CHECKING:
     from joblake.endpoint import EndpointServer
 
 _MARKER = ".joblake-demo"
-_NIGHT_HOUR = 2
 _REGION = "us-east-1"
 
 _ANSWERS = (
     (
-        "How long do jobs take, and is it getting worse? (hours; models with 8 jobs or more)",
+        "How long do jobs take, and is it getting worse? (hours; 8 jobs a month or more)",
         """
-        with finished as (
-            select
-                job_kind,
-                parse_filename(model) as model,
-                duration_seconds / 3600 as hours,
-                created_at >= now() - interval 15 days as is_recent
-            from jobs
-            where duration_seconds is not null
-        )
         select
             job_kind,
-            model,
-            count(*) as jobs,
-            median(hours) filter (not is_recent) as median_before,
-            median(hours) filter (is_recent) as median_last_15_days,
-            quantile_cont(hours, 0.95) as p95,
-            max(hours) as longest
-        from finished
-        group by all
-        having jobs >= 8
-        order by job_kind, jobs desc, model
+            parse_filename(model) as model,
+            month,
+            job_count,
+            p50_seconds / 3600 as median,
+            p95_seconds / 3600 as p95,
+            max_seconds / 3600 as longest
+        from job_durations
+        where job_count >= 8
+        order by job_kind, model, month
         """,
     ),
     (
@@ -80,20 +67,13 @@ _ANSWERS = (
 
 @dataclass
 class NightClock:
-    """The demo's time: an instant of a past night that runs on, or the present."""
+    """A clock that can be put back, so that a night of the past is listed as the present."""
 
-    night: datetime | None = None
-    _set_at: float = 0.0
-
-    def turn_to(self, night: datetime | None) -> None:
-        """Go to a night; None is the present."""
-        self.night, self._set_at = night, monotonic()
+    behind: timedelta = timedelta()
 
     def __call__(self) -> datetime:
-        """The present instant of the demo, in UTC."""
-        if self.night is None:
-            return datetime.now(UTC)
-        return self.night + timedelta(seconds=monotonic() - self._set_at)
+        """The instant that it shows, in UTC."""
+        return datetime.now(UTC) - self.behind
 
 
 def run_demo(lake: str, nights: int) -> None:
@@ -109,10 +89,11 @@ def run_demo(lake: str, nights: int) -> None:
     clock = NightClock()
     today = datetime.now(UTC).date()
     world = World(first_day=today - timedelta(days=nights + 14), days=nights + 15)
-    with EndpointServer(world, clock=clock) as server, _environment(server):
+    with EndpointServer(world, clock=clock) as server:
+        _set_environment(server)
         console.print(f"An AWS endpoint of our own: {server.url} (loopback only)")
         _replay(lake, nights, clock, console)
-        clock.turn_to(None)
+        clock.behind = timedelta()
         console.print("Last night runs as the Prefect flow, on Prefect's embedded API …")
         _run_flow(lake, console)
     _show(folder)
@@ -128,9 +109,8 @@ def serve_endpoint(port: int, seed: int) -> None:
     def announce(server: "EndpointServer") -> None:
         for name, value in server.environment(region_name=_REGION).items():
             if not name.lower().endswith("_proxy"):
-                sys.stdout.write(f"export {name}={value}\n")
-        sys.stdout.flush()
-        sys.stderr.write(f"serving {server.url} on loopback only; Ctrl-C ends it\n")
+                typer.echo(f"export {name}={value}")
+        typer.echo(f"serving {server.url} on loopback only; Ctrl-C ends it", err=True)
 
     serve_forever(world, announce=announce, port=port)
 
@@ -144,14 +124,22 @@ def _clear(folder: Path) -> None:
     (folder / _MARKER).touch()
 
 
+def _set_environment(server: "EndpointServer") -> None:
+    """Let the rest of this process know the endpoint, and no settings of the user's."""
+    for name in list(os.environ):
+        if name.startswith("JOBLAKE_") or name in {"AWS_PROFILE", "AWS_SESSION_TOKEN"}:
+            del os.environ[name]
+    os.environ["JOBLAKE_CONFIG"] = os.devnull
+    os.environ.update(server.environment(region_name=_REGION))
+
+
 def _replay(lake: str, nights: int, clock: NightClock, console: Console) -> None:
     settings = load_settings(lake=lake, region=(_REGION,))
-    first = datetime.now(UTC).replace(hour=_NIGHT_HOUR, minute=0, second=0, microsecond=0)
     listed = written = 0
     steps = range(nights - 1, 0, -1)
     label = f"Replaying {nights - 1} nights"
     for days_ago in track(steps, label, console=console, disable=not console.is_terminal):
-        clock.turn_to(first - timedelta(days=days_ago))
+        clock.behind = timedelta(days=days_ago)
         result = export(plan(settings, clock=clock), clock=clock)
         if not result.is_good:
             bad = next(scope for scope in result.scopes if not scope.is_good)
@@ -183,13 +171,13 @@ def _show(folder: Path) -> None:
 
     with open_warehouse(Lake.at(folder), shipped_catalogue()) as warehouse:
         for question, sql in _ANSWERS:
-            sys.stdout.write(f"\n{question}\n\n")
+            typer.echo(f"\n{question}\n")
             write_result(warehouse, sql)
     files = list(folder.glob("**/*.parquet"))
     size = sum(file.stat().st_size for file in files)
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     command = "uv run joblake" if "UV" in os.environ else "joblake"
-    sys.stdout.write(
+    typer.echo(
         f"""
 The lake lies in {shown}: {len(files)} Parquet files, {size / 1024:,.0f} KiB.
 Its report, for any browser: {shown}/marts/report.html
@@ -198,23 +186,5 @@ Three things to try next:
 
   {command} query "from job_phases limit 20" --lake {shown}
   {command} query "from jobs_as_of(now() - interval 7 days) limit 20" --lake {shown}
-  {command} query "from listing_coverage" --lake {shown} --format csv
-"""
+  {command} query "from listing_coverage" --lake {shown} --format csv"""
     )
-
-
-@contextmanager
-def _environment(server: "EndpointServer") -> Iterator[None]:
-    """Put the endpoint's environment in place of the user's, and restore that one afterwards."""
-    before = dict(os.environ)
-    os.environ.pop("AWS_PROFILE", None)
-    os.environ.pop("AWS_SESSION_TOKEN", None)
-    for name in [name for name in os.environ if name.startswith("JOBLAKE_")]:
-        del os.environ[name]
-    os.environ["JOBLAKE_CONFIG"] = os.devnull  # the demo is the same for everybody
-    os.environ.update(server.environment(region_name=_REGION))
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

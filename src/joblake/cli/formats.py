@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from joblake.cli.table import write_table
 from joblake.errors import UsageError
-from joblake.output import replaced
+from joblake.user_files import replaced
 from joblake.warehouse.spelling import Texts, cells, csv_header, csv_lines, json_lines
 from joblake.warehouse.warehouse import Warehouse
 

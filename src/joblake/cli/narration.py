@@ -1,4 +1,4 @@
-"""The narration of a run on stderr: live progress on a terminal, plain lines elsewhere."""
+"""The words of a run on stderr: live progress on a terminal, plain lines elsewhere."""
 
 import sys
 from collections import Counter
@@ -17,41 +17,37 @@ from joblake.lake.scope import Scope
 
 
 class Narration:
-    """Prints what happens in a run; any thread may tell it."""
+    """Tells of pages and results as they come, from any thread."""
 
-    def __init__(self, run: Run, console: Console, progress: Progress | None) -> None:
+    def __init__(self, run: Run, progress: Progress) -> None:
         self._run = run
-        self._console = console
         self._progress = progress
+        self._task = progress.add_task("", total=len(run.scopes), rows=0, pages=0)
         self._lock = Lock()
         self._rows = self._pages = self._finished = 0
         self._began = monotonic()
-        if progress is not None:
-            self._task = progress.add_task("", total=len(run.scopes), rows=0, pages=0)
 
     def page(self, _scope: Scope, rows: int) -> None:
-        """Count a page that has arrived."""
+        """Count a page of so many rows."""
         with self._lock:
             self._rows += rows
             self._pages += 1
-            if self._progress is not None:
-                self._progress.update(self._task, rows=self._rows, pages=self._pages)
+            self._progress.update(self._task, rows=self._rows, pages=self._pages)
 
     def results(self, results: Sequence[ScopeResult]) -> None:
-        """Print the results of a planned scope that is finished."""
+        """Tell the results of a planned scope, which is finished."""
         with self._lock:
             self._finished += 1
             for result in results:
                 self._say(sentence(result))
-            if self._progress is not None:
-                self._progress.advance(self._task)
+            self._progress.advance(self._task)
 
     def total(self, result: RunResult) -> None:
-        """Print the line of totals when every scope is finished."""
+        """Tell the result of the run."""
         self._say(f"{total_sentence(result)} ({monotonic() - self._began:.1f} s)")
 
     def interrupted(self) -> None:
-        """Say what is kept when the user ends the run before every scope is finished."""
+        """Tell what an interrupted run leaves."""
         scopes, minutes = len(self._run.scopes), self._run.settings.resume_minutes
         self._say(
             f"interrupted: {self._finished} of {counted(scopes, 'scope')} finished and in the "
@@ -60,19 +56,14 @@ class Narration:
         )
 
     def _say(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        self._progress.console.print(Text(line), soft_wrap=True)
 
 
 def sentence(result: ScopeResult) -> str:
     """A result in one line."""
-    place = (
-        result.table_name,
-        result.account_id,
-        result.region_name,
-        result.parent,
-    )
+    scope = (result.table_name, result.account_id, result.region_name, result.parent)
     line = (
-        f"{' '.join(part for part in place if part)}: {result.outcome}, "
+        f"{' '.join(filter(None, scope))}: {result.outcome}, "
         f"{result.listed} listed, {result.added} added, {result.changed} changed, "
         f"{result.vanished} vanished ({counted(result.pages, 'page')}, {result.seconds:.1f} s)"
     )
@@ -103,22 +94,7 @@ def counted(count: int, noun: str) -> str:
 
 @contextmanager
 def narrating(run: Run) -> Iterator[Narration]:
-    """Give a narration of the run, which also tells of an interruption by the user."""
-    console = Console(stderr=True, highlight=False)
-    with _progress(console) as progress:
-        narration = Narration(run, console, progress)
-        try:
-            yield narration
-        except KeyboardInterrupt:
-            narration.interrupted()
-            raise
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Progress | None]:
-    if not sys.stderr.isatty():
-        yield None
-        return
+    """Tell of a run while it goes, and of what is kept where the user interrupts it."""
     columns = (
         TextColumn("scopes"),
         BarColumn(bar_width=24),
@@ -126,5 +102,12 @@ def _progress(console: Console) -> Iterator[Progress | None]:
         TextColumn("{task.fields[rows]:,} rows, {task.fields[pages]:,} pages"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield progress
+    console = Console(stderr=True, highlight=False)
+    progress = Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+    with progress:
+        narration = Narration(run, progress)
+        try:
+            yield narration
+        except KeyboardInterrupt:
+            narration.interrupted()
+            raise

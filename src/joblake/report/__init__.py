@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from joblake.lake.local import Lake
-from joblake.output import replaced
 from joblake.report.figures import read_figures
 from joblake.report.page import render_page
 from joblake.sources.catalogue import Catalogue
+from joblake.user_files import replaced
 from joblake.warehouse.warehouse import open_warehouse
 
 REPORT = "report.html"

@@ -37,6 +37,7 @@ from joblake.settings.kinds import (
     from_text,
 )
 from joblake.sources.catalogue import Catalogue, read_catalogue, shipped_catalogue
+from joblake.user_files import read_text
 
 CONFIG_FILE = "joblake.toml"
 DEFAULT_LAKE = "data/lake"
@@ -346,12 +347,9 @@ def _variables() -> dict[str, str]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise UsageError(f"cannot read {path}: {reason}") from None
 
 
 def _first_problem(error: ValidationError, spellings: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""A file that the user named: it is replaced when what is written is whole, and not before."""
+"""Files that the user names: how they are read as text, and replaced when the new one is whole."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from joblake.errors import UsageError
+
+
+def read_text(file: Path) -> str:
+    """The text of a file in UTF-8, which may begin with a byte order mark; UsageError else."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UsageError(f"cannot read {file}: {reason}") from None
 
 
 @contextmanager
