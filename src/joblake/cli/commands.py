@@ -263,15 +263,9 @@ def views() -> None:
     from joblake.warehouse.views import read_views
 
     for view in read_views(shipped_catalogue()):
-        columns = "
-".join(f"    {name}: {text}" for name, text in view.columns.items())
-        typer.echo(f"{view.schema}.{view.name}
-  {view.description}
-  grain: {view.grain}")
-        typer.echo(f"  key: {', '.join(view.key)}
-  columns:
-{columns}
-")
+        columns = "\n".join(f"    {name}: {text}" for name, text in view.columns.items())
+        typer.echo(f"{view.schema}.{view.name}\n  {view.description}\n  grain: {view.grain}")
+        typer.echo(f"  key: {', '.join(view.key)}\n  columns:\n{columns}\n")
 
 
 @app.command(cls=LakeCommand)
