@@ -41,6 +41,7 @@ DOORS = {
     "duckdb": {"warehouse", "export.merge"},
     "botocore.retries": {"aws"},
     "typer": {"cli"},
+    "httpx": {"doctor"},
     "harlequin": {"cli.shell"},
     "harlequin_duckdb": {"cli.shell"},
     "boto3": {"aws"},

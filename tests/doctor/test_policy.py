@@ -23,9 +23,8 @@ from exporting import (
     run_export,
 )
 from joblake.doctor.doctor import diagnose
-from joblake.doctor.policy import policies, policy_of
+from joblake.doctor.policy import policies
 from joblake.endpoint import EndpointServer, FixedResources, error_answer
-from joblake.errors import UsageError
 from joblake.settings.settings import lake_of, load_settings
 from joblake.warehouse.publish import publish
 from joblake.warehouse.warehouse import open_warehouse
@@ -211,8 +210,11 @@ def test_a_lake_on_s3_needs_what_its_policy_allows(serve, resources, s3, night, 
 
 def test_an_identity_that_is_none_is_named():
     """The identities that there are stand in the error."""
-    with pytest.raises(UsageError, match=f"no identity 'nobody'.*: default, {re.escape(ROLE)}"):
-        policy_of(load_settings(role_arn=(ROLE,)), "nobody")
+    finished = run_joblake("iam-policy", "--role-arn", ROLE, "--identity", "nobody")
+    assert finished.returncode == 2
+    assert (
+        finished.stderr == f"error: no identity 'nobody' in this run; there are: default, {ROLE}\n"
+    )
 
 
 @pytest.mark.parametrize(

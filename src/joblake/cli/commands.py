@@ -339,15 +339,20 @@ def iam_policy(
     ] = None,
 ) -> None:
     """Print the least-privilege IAM policy of an export, as JSON."""
-    from joblake.doctor.policy import policies, policy_of
+    from joblake.doctor.policy import policies
 
-    name, policy = policy_of(ctx.obj, identity)
-    _print_json(policy)
-    others = [other for other in policies(ctx.obj) if other != name]
-    if others and identity is None:
-        typer.echo(f"this is the policy of {name}; others, with --identity, have:", err=True)
-        for other in others:
-            typer.echo(f"  {other}", err=True)
+    found = policies(ctx.obj)
+    if identity is None:
+        identity, *others = found
+        if others:
+            listed = "".join(f"\n  {other}" for other in others)
+            typer.echo(
+                f"this is the policy of {identity}; others, with --identity, have:{listed}",
+                err=True,
+            )
+    if identity not in found:
+        raise UsageError(f"no identity {identity!r} in this run; there are: {', '.join(found)}")
+    _print_json(found[identity])
 
 
 @app.command()

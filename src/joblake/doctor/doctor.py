@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from itertools import chain, groupby
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+
+import httpx
 
 from joblake.aws.connections import Connections
 from joblake.doctor.policy import name_of
@@ -63,10 +62,9 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """The documented members."""
-        status = "ok" if self.is_ok else "problem"
         return {
             "subject": self.subject,
-            "status": status,
+            "status": "ok" if self.is_ok else "problem",
             "detail": self.detail,
             "next_step": self.next_step,
         }
@@ -89,14 +87,8 @@ def exit_code(findings: Iterable[Finding]) -> int:
 
 
 def _versions() -> Finding:
-    def of(package: str) -> str:
-        try:
-            return f"{package} {version(package)}"
-        except PackageNotFoundError:
-            return f"{package} as source"
-
-    python = f"Python {platform.python_version()}"
-    return Finding("versions", ", ".join([python, *map(of, _PACKAGES)]))
+    packages = ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
+    return Finding("versions", f"Python {platform.python_version()}, {packages}")
 
 
 def _configuration_and_aws(settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -154,12 +146,11 @@ def _clock(connections: Connections, settings: Settings, clock: Clock) -> Iterat
     told = connections.service_instant(credentials_of(settings.accounts[0]).base)
     if told is None:
         return
-    ours = before + (clock() - before) / 2
-    seconds = (ours - told).total_seconds()
-    if abs(seconds) <= _CLOCK_SECONDS:
-        yield Finding("clock", f"within {max(abs(seconds), 1):.0f} s of AWS's")
+    ahead = (before + (clock() - before) / 2 - told).total_seconds()
+    if abs(ahead) <= _CLOCK_SECONDS:
+        yield Finding("clock", f"within {max(abs(ahead), 1):.0f} s of AWS's")
         return
-    detail = f"{abs(seconds):,.0f} s {'ahead of' if seconds > 0 else 'behind'} AWS's"
+    detail = f"{abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} AWS's"
     step = "set the clock of this machine (NTP): AWS refuses requests from another time"
     yield Finding("clock", detail, step)
 
@@ -185,13 +176,12 @@ def _permissions(
 def _permission(trials: list[Trial]) -> Finding:
     first = trials[0]
     scope = first.planned.scope
-    regions = ", ".join(trial.planned.scope.region_name for trial in trials)
     subject = f"{scope.table} {scope.account_id}"
+    regions = ", ".join(trial.planned.scope.region_name for trial in trials)
     detail = f"{first.outcome} in {regions}: {first.detail}"
     match first.outcome:
         case ListingOutcome.denied:
-            identity = name_of(first.planned.credentials)
-            step = f"allow {first.action}: {_policy_command(identity)}"
+            step = f"allow {first.action}: {_policy_command(name_of(first.planned.credentials))}"
             return Finding(subject, detail, step)
         case ListingOutcome.failed:
             return Finding(subject, detail, "try again; if it stays so, the words above say why")
@@ -217,54 +207,48 @@ def _lake(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding(subject, "not there yet; the first export makes it")
     except JoblakeError as error:
-        step = _RIGHTS
-        if settings.lake.startswith(S3_SCHEME):
-            step += f"; {_policy_command('default')}"
-        yield Finding(subject, str(error), step, is_vital=True)
+        policy = f"; {_policy_command('default')}" if settings.lake.startswith(S3_SCHEME) else ""
+        yield Finding(subject, str(error), f"{_RIGHTS}{policy}", is_vital=True)
 
 
 def _lake_files(settings: Settings, lake: Lake, subject: str) -> Iterator[Finding]:
-    schemas = {source.table: observation_schema(source) for source in settings.catalogue.values()}
-    groups = [(lake.table_files(table), schema) for table, schema in schemas.items()]
+    groups = [
+        (lake.table_files(source.table), observation_schema(source))
+        for source in settings.catalogue.values()
+    ]
     groups.append((lake.listing_files(), LEDGER_SCHEMA))
-    count = sum(len(files) for files, _ in groups)
-    verdicts = (schema_of(file, schema) for files, schema in groups for file in files)
+    verdicts = [schema_of(file, schema) for files, schema in groups for file in files]
     refused = [verdict for verdict in verdicts if isinstance(verdict, Refused)]
     free = shutil.disk_usage(lake.work).free
     place = "" if lake.work == lake.root else f" in {lake.work}"
-    room = f"{free / (1 << 30):,.0f} GiB free{place}"
+    room = f"{len(verdicts)} files, {free / (1 << 30):,.0f} GiB free{place}"
     if free < _FREE_BYTES:
-        yield Finding(subject, f"writable, but {room}", "make room on this disk")
-    elif not refused:
-        yield Finding(subject, f"readable and writable: {count} files, {room}")
+        yield Finding(subject, f"writable: {room}", "make room on this disk")
     else:
-        yield Finding(subject, f"writable: {count} files, {room}")
+        yield Finding(subject, f"{'writable' if refused else 'readable and writable'}: {room}")
     for bad in refused:
-        step = "restore it from a backup or move it out of the lake"
         detail = f"no readable Parquet of joblake: {bad.reason}"
+        step = "restore it from a backup or move it out of the lake"
         yield Finding(f"file {bad.file.name}", detail, step)
 
 
 def _prefect() -> Finding:
-    url = os.environ.get("PREFECT_API_URL")
+    url = _USER_INFO.sub("//", os.environ.get("PREFECT_API_URL", "")).rstrip("/")
     if not url:
-        detail = "PREFECT_API_URL is not set: the flow runs on an API of its own"
-        return Finding("Prefect", detail)
+        return Finding("Prefect", "PREFECT_API_URL is not set: the flow runs on an API of its own")
     step = "start it (`prefect server start`), mend PREFECT_API_URL, or unset it"
-    url = _USER_INFO.sub("//", url)
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return Finding("Prefect", f"PREFECT_API_URL={url} is no URL", step)
-    request = Request(f"{url.rstrip('/')}/health", headers=_prefect_authorization())  # noqa: S310 - http or https, as seen above
     try:
-        with urlopen(request, timeout=_PREFECT_SECONDS) as answer:  # noqa: S310 - the same
-            status = answer.status
-    except HTTPError as error:
-        return Finding("Prefect", f"{url} answers {error.code} {error.reason}", step)
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", None) or error
-        return Finding("Prefect", f"{url} does not answer: {reason}", step)
-    return Finding("Prefect", f"{url} answers {status}")
+        answer = httpx.get(
+            f"{url}/health",
+            headers=_prefect_authorization(),
+            timeout=_PREFECT_SECONDS,
+            follow_redirects=True,
+        )
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
+        # httpx raises the last two for a proxy that it cannot use.
+        return Finding("Prefect", f"{url} does not answer: {error}", step)
+    detail = f"{url} answers {answer.status_code} {answer.reason_phrase}"
+    return Finding("Prefect", detail, None if answer.is_success else step)
 
 
 def _prefect_authorization() -> dict[str, str]:

@@ -6,13 +6,12 @@ catalogue declares, under the name that requests to their service are signed wit
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from joblake.aws.credentials import DEFAULT, Credentials
 from joblake.aws.regions import HOME_REGION, known_regions, partition_of
-from joblake.errors import UsageError
 from joblake.export.planning import ALL_REGIONS, check, credentials_of, way_to
 from joblake.lake.layout import S3_SCHEME
 from joblake.settings.settings import Account, Settings
@@ -30,31 +29,22 @@ def policies(settings: Settings) -> dict[str, Policy]:
     """
     check(settings)
     statements: dict[Credentials, list[dict[str, Any]]] = {DEFAULT: []}
+    roles: dict[Credentials, list[str]] = {}
     for account in settings.accounts:
         credentials = credentials_of(account)
         listing = _statement("ListJobsAndModels", actions_of(settings, account), ["*"])
         statements.setdefault(credentials, []).append(listing)
-    for base in dict.fromkeys(credentials_of(account).base for account in settings.accounts):
-        roles = [a.role_arn for a in settings.accounts if credentials_of(a).base == base]
-        arns = [role_arn for role_arn in roles if role_arn is not None]
-        if arns:
-            assuming = _statement("AssumeRoles", ["sts:AssumeRole"], arns)
-            statements.setdefault(base, []).append(assuming)
+        if account.role_arn is not None:
+            roles.setdefault(credentials.base, []).append(account.role_arn)
+    for base, arns in roles.items():
+        assuming = _statement("AssumeRoles", ["sts:AssumeRole"], arns)
+        statements.setdefault(base, []).append(assuming)
     statements[DEFAULT] += _lake_statements(settings)
     return {
         name_of(credentials): {"Version": VERSION, "Statement": found}
         for credentials, found in statements.items()
         if found
     }
-
-
-def policy_of(settings: Settings, identity: str | None) -> tuple[str, Policy]:
-    """The name and policy of an identity, by default the first; UsageError for an unknown name."""
-    found = policies(settings)
-    name = next(iter(found)) if identity is None else identity
-    if name not in found:
-        raise UsageError(f"no identity {name!r} in this run; there are: {', '.join(found)}")
-    return name, found[name]
 
 
 def name_of(credentials: Credentials) -> str:
@@ -94,17 +84,16 @@ def _partition(settings: Settings) -> str:
     for account in settings.accounts:
         if account.role_arn is not None:
             return account.role_arn.split(":")[1]
-    patterns = [r for a in settings.accounts for r in settings.regions_of(a, "")]
+    patterns = [r for account in settings.accounts for r in settings.regions_of(account, "")]
     patterns += [os.environ.get(name, "") for name in ("AWS_REGION", "AWS_DEFAULT_REGION")]
-    return partition_of(next(_named(patterns), HOME_REGION))
-
-
-def _named(patterns: Iterable[str]) -> Iterator[str]:
-    for pattern in patterns:
-        if pattern != ALL_REGIONS:
-            yield from (
-                region for region in sorted(known_regions()) if fnmatchcase(region, pattern)
-            )
+    regions = (
+        region
+        for pattern in patterns
+        if pattern != ALL_REGIONS
+        for region in sorted(known_regions())
+        if fnmatchcase(region, pattern)
+    )
+    return partition_of(next(regions, HOME_REGION))
 
 
 def _statement(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
