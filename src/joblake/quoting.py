@@ -16,7 +16,13 @@ def identifier(name: str) -> str:
 
 
 def pattern(file: Path) -> str:
-    """A path as the pattern that matches it alone: DuckDB takes every path for a glob."""
+    """A path as the pattern that matches it alone: DuckDB takes every path for a glob.
+
+    DuckDB's globs take a backslash for a separator, so that no pattern matches a name that has one.
+    Where none matches, DuckDB reads the file that is called like the pattern itself.
+    """
+    if "\\" in str(file):
+        return str(file)
     return re.sub(r"[*?\[]", lambda special: f"[{special[0]}]", str(file))
 
 

@@ -107,6 +107,8 @@ def test_column_of_another_type(lake: Lake):
         "**",
         "{a,b}",
         "back\\slash",
+        "back\\slash #b?c=d",
+        "b\\[x]*",
         "ü n\nl",
         "%20",
     ],
