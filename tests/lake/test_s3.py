@@ -233,22 +233,23 @@ def test_a_race_is_lost_by_whoever_read_first(s3):
     assert file.read_bytes() == b"late and early"
 
 
-def test_a_scope_has_still_its_files_until_another_machine_writes(s3):
+def test_a_scope_has_equal_files_until_another_machine_writes(s3):
     """A replaced, a new and a removed object are each noticed."""
     one, other = lake_at(s3), lake_at(s3, work_folder="another machine")
-    assert one.has_still(SCOPE, [])
+    known = one.scope_files(SCOPE)
+    assert known == []
     for month in (MONTH, "2020-01"):
         with other.overwriting(other.partition(SCOPE, month)) as written:
             written.write_bytes(month.encode())
-        assert not one.has_still(SCOPE, [])
-    known = one.scope_files(SCOPE)
-    assert one.has_still(SCOPE, known)
+        assert one.scope_files(SCOPE) != known
+        known = one.scope_files(SCOPE)
+        assert one.scope_files(SCOPE) == known
     with other.overwriting(known[0].path) as written:
         written.write_bytes(b"replaced")
-    assert not one.has_still(SCOPE, known)
+    assert one.scope_files(SCOPE) != known
     known = one.scope_files(SCOPE)
     other.remove(known[0].path)
-    assert not one.has_still(SCOPE, known)
+    assert one.scope_files(SCOPE) != known
 
 
 def test_the_past_of_a_scope_is_read_once_a_night(aws, s3, night):

@@ -69,7 +69,7 @@ def merge(lake: Lake, past: ScopePast, listed: Listed) -> Merged:
     def read() -> ScopePast:
         return read_past(lake, listed.scope, listed.source)
 
-    known = past if lake.has_still(listed.scope, past.files) else read()
+    known = past if tuple(lake.scope_files(listed.scope)) == past.files else read()
     pasts = first_known(known, read)
     return until_won(lambda: _merge(lake, next(pasts), listed))
 

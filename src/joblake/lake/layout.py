@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from joblake.lake.scope import Scope
+from joblake.lake.scope import TABLE, Scope
 
 OBSERVATIONS = "observations.parquet"
 LISTINGS = "listings.parquet"
+LEDGER = "listings"
 S3_SCHEME = "s3://"
 
-_LEDGER = "listings"
 # Lower case alone, because some disks take two spellings of a name for one.
 _PLAIN_WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _KEYS = frozenset({("account", "region", "month"), ("account", "region", "parent", "month")})
@@ -35,7 +35,7 @@ class Layout:
 
     def ledger_folder(self, scope: Scope) -> Path:
         """The folder of a scope's listing files."""
-        return self.root / _LEDGER / scope.table / scope_path(scope)
+        return self.root / LEDGER / scope.table / scope_path(scope)
 
     def partition(self, scope: Scope, month: str) -> Path:
         """The observation file of a scope and month (`2026-11`)."""
@@ -52,15 +52,6 @@ class Layout:
     def mart(self, file_name: str) -> Path:
         """A file that is published for BI tools."""
         return self.root / "marts" / file_name
-
-    def table_folder(self, table: str) -> Path:
-        """The folder of a table's observation files, over every scope and month."""
-        return self.root / table
-
-    @property
-    def ledger_root(self) -> Path:
-        """The folder of all listing files, over every table, scope and month."""
-        return self.root / _LEDGER
 
 
 def scope_path(scope: Scope) -> PurePosixPath:
@@ -81,15 +72,15 @@ def month_of(instant: datetime) -> str:
     return instant.strftime("%Y-%m")
 
 
-def partitions_of_table(table: Path, paths: Iterable[Path], name: str) -> list[Path]:
-    """Those of `paths` that are called `name` in a month of a scope of a table, in order."""
-    return sorted(
-        path
-        for path in paths
-        if path.name == name
-        and path.is_relative_to(table)
-        and tuple(part.split("=")[0] for part in path.relative_to(table).parts[:-1]) in _KEYS
-    )
+def partitions_of_tables(root: Path, paths: Iterable[Path], name: str) -> list[Path]:
+    """Those of `paths` that are called `name` in a month of a scope of any table, in order."""
+
+    def is_partition(path: Path) -> bool:
+        table, *folders = path.relative_to(root).parts[:-1] or ("",)
+        keys = tuple(folder.split("=")[0] for folder in folders)
+        return path.name == name and keys in _KEYS and TABLE.fullmatch(table) is not None
+
+    return sorted(filter(is_partition, paths))
 
 
 def partitions_of_scope(folder: Path, paths: Iterable[Path], name: str) -> list[Path]:

@@ -21,14 +21,15 @@ from joblake.errors import UsageError
 from joblake.lake.disk import fsync, lake_errors, make_durable_folder, walk
 from joblake.lake.file import LakeFile
 from joblake.lake.layout import (
+    LEDGER,
     LISTINGS,
     OBSERVATIONS,
     Layout,
     partitions_of_scope,
-    partitions_of_table,
+    partitions_of_tables,
     scope_path,
 )
-from joblake.lake.scope import TABLE, Scope
+from joblake.lake.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -101,20 +102,15 @@ class Lake(Layout):
 
     def scope_files(self, scope: Scope) -> list[LakeFile]:
         """A scope's observation files, oldest month first."""
-        folder = self.scope_folder(scope)
-        found = self._files_below(folder)
-        return self._fetched(found, partitions_of_scope(folder, found, OBSERVATIONS))
-
-    def has_still(self, scope: Scope, files: Sequence[LakeFile]) -> bool:
-        """Whether these are still the scope's observation files. Call with the scope locked."""
-        del scope, files  # on a local disk the lock keeps everybody else away
-        return True
+        return self._months(self.scope_folder(scope), OBSERVATIONS)
 
     def scope_listing_files(self, scope: Scope) -> list[LakeFile]:
         """A scope's listing files, oldest month first."""
-        folder = self.ledger_folder(scope)
+        return self._months(self.ledger_folder(scope), LISTINGS)
+
+    def _months(self, folder: Path, name: str) -> list[LakeFile]:
         found = self._files_below(folder)
-        return self._fetched(found, partitions_of_scope(folder, found, LISTINGS))
+        return self._fetched(found, partitions_of_scope(folder, found, name))
 
     def file_at(self, path: Path) -> LakeFile | None:
         """The file at a path, where there is one."""
@@ -123,22 +119,14 @@ class Lake(Layout):
 
     def table_files(self, table: str) -> list[LakeFile]:
         """All observation files of a table, over every scope and month."""
-        folder = self.table_folder(table)
-        found = self._files_below(folder)
-        return self._fetched(found, partitions_of_table(folder, found, OBSERVATIONS))
+        found = self._files_below(self.root / table)
+        return self._fetched(found, partitions_of_tables(self.root, found, OBSERVATIONS))
 
     def listing_files(self) -> list[LakeFile]:
         """All listing files, over every table, scope and month."""
-        folder = self.ledger_root
+        folder = self.root / LEDGER
         found = self._files_below(folder)
-        tables = sorted({path.relative_to(folder).parts[0] for path in found})
-        paths = [
-            path
-            for table in tables
-            if TABLE.fullmatch(table)
-            for path in partitions_of_table(folder / table, found, LISTINGS)
-        ]
-        return self._fetched(found, paths)
+        return self._fetched(found, partitions_of_tables(folder, found, LISTINGS))
 
     def name_of(self, path: Path) -> str:
         """What people call a path of the lake."""

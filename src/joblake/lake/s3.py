@@ -26,7 +26,7 @@ from joblake.aws.storage import storage_client
 from joblake.errors import JoblakeError, LakeError, RaceLostError, UsageError
 from joblake.lake.disk import lake_errors
 from joblake.lake.file import LakeFile
-from joblake.lake.layout import OBSERVATIONS, S3_SCHEME, partitions_of_scope
+from joblake.lake.layout import S3_SCHEME
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 
@@ -84,10 +84,10 @@ class S3Lake(Lake):
         super().prepare()
         marker = self.root / _MARKER
         with suppress(RaceLostError):
-            self._put(marker, b"", {"IfNoneMatch": "*"})
+            self._put(marker, b"", IfNoneMatch="*")
         for name, value in (("IfNoneMatch", "*"), ("IfMatch", '"no such version"')):
             with suppress(RaceLostError):
-                self._put(marker, b"", {name: value})
+                self._put(marker, b"", **{name: value})
                 raise LakeError(
                     f"{self.name_of(marker)}: this storage overwrites objects despite {name}, so "
                     "that writers would lose each other's rows; use one with conditional writes"
@@ -109,13 +109,6 @@ class S3Lake(Lake):
         """The s3:// name of a path of the lake."""
         return S3_SCHEME + path.as_posix()
 
-    def has_still(self, scope: Scope, files: Sequence[LakeFile]) -> bool:
-        """Whether these versions are still the scope's observation files."""
-        folder = self.scope_folder(scope)
-        found = self._files_below(folder)
-        paths = partitions_of_scope(folder, found, OBSERVATIONS)
-        return {path: found[path] for path in paths} == {file.path: file.version for file in files}
-
     def remove(self, path: Path) -> None:
         """Take away the object at a path, if there is one."""
         with self._errors(path, "remove"):
@@ -124,22 +117,17 @@ class S3Lake(Lake):
     def replacing(self, target: Path, known: LakeFile | None) -> AbstractContextManager[Path]:
         """See Lake.replacing."""
         if known is None:
-            return self._putting(target, {"IfNoneMatch": "*"})
-        return self._putting(target, {"IfMatch": str(known.version)})
+            return self.overwriting(target, IfNoneMatch="*")
+        return self.overwriting(target, IfMatch=str(known.version))
 
     @contextmanager
-    def overwriting(self, target: Path) -> Iterator[Path]:
-        """See Lake.overwriting."""
-        with self._putting(target, {}) as temporary:
-            yield temporary
-
-    @contextmanager
-    def _putting(self, target: Path, condition: Mapping[str, str]) -> Iterator[Path]:
+    def overwriting(self, target: Path, **condition: str) -> Iterator[Path]:
+        """See Lake.overwriting; RaceLostError where the object does not meet the condition."""
         temporary = self.work / "uploads" / f"{uuid.uuid4()}.tmp"
         with self.scratch(temporary):
             yield temporary
             with lake_errors(temporary, "read"), temporary.open("rb") as body:
-                version = self._put(target, body, condition)
+                version = self._put(target, body, **condition)
             self._keep(temporary, target, version)
 
     def _files_below(self, folder: Path) -> Mapping[Path, str | None]:
@@ -201,22 +189,18 @@ class S3Lake(Lake):
 
     @cached_property
     def _copies(self) -> Path:
-        """The folder of copies, after those are removed that nobody asked for lately."""
-        self._clear_old_copies()
-        return self.work / "copies"
-
-    def _clear_old_copies(self) -> None:
-        """Remove old copies, and uploads of runs that died."""
+        """The folder of copies, without old ones and without the uploads of runs that died."""
         oldest = time.time() - KEEP_COPIES_SECONDS
         for file in [*self.work.glob("copies/*"), *self.work.glob("uploads/*")]:
             with lake_errors(file), suppress(FileNotFoundError):
                 if file.stat().st_mtime < oldest:
                     file.unlink()
+        return self.work / "copies"
 
     def _clear_temporary_files(self, scope: Scope) -> None:
         self._clear(self.spool(scope).glob("*.tmp"))
 
-    def _put(self, path: Path, body: Any, condition: Mapping[str, str]) -> str:
+    def _put(self, path: Path, body: Any, **condition: str) -> str:
         """Write an object and return its version; RaceLostError where the condition fails."""
         writer = str(uuid.uuid4())
         with self._errors(path, "write"):
@@ -232,7 +216,8 @@ class S3Lake(Lake):
                 # The request may have won although its answer was lost.
                 answer = self._head(path)
                 if answer["Metadata"].get(_WRITER) != writer:
-                    if not _is_lost(error):
+                    is_refusal = isinstance(error, boto_errors.ClientError)
+                    if not is_refusal or error_words(error)[0] not in _LOST_CODES:
                         raise
                     raise RaceLostError(
                         f"another writer replaced {self.name_of(path)} meanwhile; run again"
@@ -264,7 +249,3 @@ class S3Lake(Lake):
                 f"cannot {what} {self.name_of(path)}: {describe(error)}; check the bucket's name, "
                 "rights and endpoint"
             ) from error
-
-
-def _is_lost(error: Exception) -> bool:
-    return isinstance(error, boto_errors.ClientError) and error_words(error)[0] in _LOST_CODES
