@@ -16,7 +16,7 @@ SECONDS = 60
 
 
 def page(number, rows=100):
-    return RawPage(str(number), [msgspec.Raw(b"{}")] * rows, 2 * rows)
+    return RawPage(str(number), [msgspec.Raw(b"{}")] * rows)
 
 
 class Work:

@@ -9,7 +9,7 @@ from joblake.aws.refusals import describe
 from joblake.export.children import children_of
 from joblake.export.query import query_of
 from joblake.export.run import PlannedScope
-from joblake.listing.pager import Query, open_pager
+from joblake.listing.pager import Pager, Query
 from joblake.listing.start import BEGINNING
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Settings
@@ -65,8 +65,8 @@ def try_listing(settings: Settings, connections: Connections, planned: PlannedSc
 def _first_page(
     connections: Connections, planned: PlannedScope, operation: Operation, query: Query
 ) -> pa.Table:
-    pager = open_pager(
-        connections, planned.scope.region_name, planned.credentials, operation, query
-    )
+    region_name = planned.scope.region_name
+    client = connections.client(operation.client, region_name, planned.credentials)
+    pager = Pager(client, operation, query)
     (parsed,) = pager.parse([next(pager.pages(None))])
     return parsed.rows

@@ -24,7 +24,7 @@ from joblake.lake.ledger import commit_listing
 from joblake.lake.past import ScopePast, read_past
 from joblake.lake.scope import Scope
 from joblake.listing.listing import Listing, run_listing
-from joblake.listing.pager import Pager, Query, open_pager
+from joblake.listing.pager import Pager, Query
 from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.outcome import ListingOutcome
 from joblake.sources.schema import listed_schema
@@ -177,14 +177,8 @@ class _ScopeExport:
         pager: Pager | None = None
         region_name, credentials = self._scope.region_name, self._planned.credentials
         try:
-            pager = open_pager(
-                self._connections,
-                region_name,
-                credentials,
-                operation,
-                self._query,
-                store_sensitive=settings.store_sensitive,
-            )
+            client = self._connections.client(operation.client, region_name, credentials)
+            pager = Pager(client, operation, self._query, store_sensitive=settings.store_sensitive)
             listing = run_listing(
                 pager,
                 self._spool,

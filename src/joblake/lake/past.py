@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from joblake.lake import parquet
@@ -13,7 +12,7 @@ from joblake.lake.ledger import LedgerFile, LedgerRow, read_ledger
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 from joblake.sources.catalogue import Source
-from joblake.sources.schema import EPOCH, observation_schema
+from joblake.sources.schema import observation_schema
 
 _TICK = timedelta(microseconds=1)
 
@@ -53,13 +52,11 @@ def read_past(lake: Lake, scope: Scope, source: Source) -> ScopePast:
     parquet.require_readable(files, observation_schema(source))
     ledger = read_ledger(lake, scope)
     instants = (instant for file in files for instant in _newest_instants(file))
-    return ScopePast(tuple(files), ledger, max(instants, default=None))
+    return ScopePast(tuple(files), ledger, max(filter(None, instants), default=None))
 
 
-def _newest_instants(file: LakeFile) -> Iterator[datetime]:
-    """The newest `observed_at` of each batch of a file's rows; none of a batch of nulls."""
+def _newest_instants(file: LakeFile) -> Iterator[datetime | None]:
+    """The newest `observed_at` of each batch of a file's rows; None for a batch of nulls."""
     with parquet.reading(file) as opened:
         for batch in opened.iter_batches(columns=["observed_at"]):
-            microseconds = pc.max(batch.column(0).cast(pa.int64())).as_py()
-            if microseconds is not None:
-                yield EPOCH + timedelta(microseconds=microseconds)
+            yield pc.max(batch.column(0)).as_py()

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from joblake.aws.connections import Connections
-from joblake.aws.credentials import Credentials
 from joblake.errors import DamagedPageError, TokenLoopError
 from joblake.listing.pages import RawPage, receive_page
 from joblake.listing.rows import ParsedRows, parse_pages
@@ -124,20 +122,6 @@ class Pager:
         left = {} if page.next_token is None else {self.operation.output_token: page.next_token}
         response_dict["body"] = json.dumps(left).encode()
         customized_response_dict[_PAGE] = page
-
-
-def open_pager(  # noqa: PLR0913 - where, what and with whose credentials, each by its own name
-    connections: Connections,
-    region_name: str,
-    credentials: Credentials,
-    operation: Operation,
-    query: Query,
-    *,
-    store_sensitive: bool = True,
-) -> Pager:
-    """Make a pager with a client of its own; errors of botocore and CredentialsError pass."""
-    client = connections.client(operation.client, region_name, credentials)
-    return Pager(client, operation, query, store_sensitive=store_sensitive)
 
 
 def _fingerprint(token: str) -> bytes:

@@ -22,12 +22,11 @@ from joblake.sources.service_model import Operation
 class RawPage:
     """One page as it was received: its items are JSON values that nobody has parsed yet.
 
-    `next_token` is None on the last page; `byte_count` is the size of the whole body.
+    `next_token` is None on the last page.
     """
 
     next_token: str | None
     items: Sequence[msgspec.Raw]
-    byte_count: int
 
 
 def receive_page(body: bytes, operation: Operation) -> RawPage:
@@ -43,7 +42,7 @@ def receive_page(body: bytes, operation: Operation) -> RawPage:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         items, token = _receive_tolerant(body, operation)
     is_last = token is None or not token.strip()
-    return RawPage(None if is_last else token, items, len(body))
+    return RawPage(None if is_last else token, items)
 
 
 @cache

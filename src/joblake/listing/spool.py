@@ -7,7 +7,6 @@ listing goes on after its last whole batch: a torn tail is dropped.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from joblake import arrow
 from joblake.errors import LakeError
+from joblake.lake.disk import lake_errors
 from joblake.listing.rows import ParsedRows
 
 _FILE = "pages.arrows"
@@ -80,7 +80,7 @@ class Spool:
         self._open(copy, resumed)
         for parsed in self._whole_rows():
             self.append(parsed)
-        with _lake_errors(self._path):
+        with lake_errors(self._path, "spool to"):
             copy.rename(self._path)
         return self.pages > 0
 
@@ -96,7 +96,7 @@ class Spool:
         metadata = {name: str(count).encode() for name, count in counts.items()}
         if parsed.next_token is not None:
             metadata[_NEXT_TOKEN] = parsed.next_token.encode(errors="surrogatepass")
-        with _lake_errors(self._path):
+        with lake_errors(self._path, "spool to"):
             writer.write_batch(batch, custom_metadata=metadata)
         self._writer = writer
         self.rows += batch.num_rows
@@ -121,7 +121,7 @@ class Spool:
         """Finish the file; its pages stay for a resume until `discard`."""
         writer, file = self._writer, self._file
         self._writer = self._file = None
-        with _lake_errors(self._path):
+        with lake_errors(self._path, "spool to"):
             if writer is not None:
                 writer.close()
             if file is not None:
@@ -137,7 +137,7 @@ class Spool:
         self.next_token = None
         self.started_at, self.known_until = identity.started_at, identity.known_until
         schema = self._schema.with_metadata({_SPOOL: msgspec.json.encode(identity)})
-        with _lake_errors(path):
+        with lake_errors(path, "spool to"):
             path.parent.mkdir(parents=True, exist_ok=True)
             # A new file, because ext4 writes one that was emptied to the disk when it is closed.
             path.unlink(missing_ok=True)
@@ -186,14 +186,3 @@ class Spool:
                     return
                 # The file's schema says which listing wrote it; ours does not.
                 yield batch.replace_schema_metadata(self._schema.metadata), dict(metadata or {})
-
-
-@contextmanager
-def _lake_errors(path: Path) -> Iterator[None]:
-    """Turn what the system refuses into LakeError."""
-    try:
-        yield
-    except OSError as error:
-        raise LakeError(
-            f"cannot spool to {path}: {error.strerror or error}; check the disk's space and rights"
-        ) from error
