@@ -39,7 +39,7 @@ def lake_errors(path: Path, what: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = error.strerror or error
         raise LakeError(
             f"cannot {what} {path}: {reason}; check the lake's disk and rights"
         ) from error
