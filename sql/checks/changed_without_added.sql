@@ -3,6 +3,5 @@
 -- key: table_name, account_id, region_name, resource_id, observed_at, run_id
 -- columns: table_name, account_id, region_name, resource_id, run_id, observed_at, change,
 --   previous_change
---   change: what the observation says
 from changes_in_order()
 where change <> 'added' and coalesce(previous_change, 'vanished') = 'vanished'

@@ -8,7 +8,7 @@
 --   status: the status from here on; null where the job vanished
 --   observed_at: upper bound: the listing that saw the change
 with
-alive as (
+observed as (
     select
         resource_id as job_arn,
         name as job_name,
@@ -33,7 +33,7 @@ compared as (
         lag(told_change, 1, 'vanished') over life as previous_change,
         lag(status) over life as previous_status,
         lag(observed_at) over life as last_observed_at
-    from alive
+    from observed
     window
         life as (
             partition by table_name, account_id, region_name, job_arn order by observed_at, run_id

@@ -9,8 +9,8 @@
 -- key: account_id, region_name, node_id
 -- columns: node_id, account_id, region_name, node_kind, node_name, status, created_at, is_vanished,
 --   is_known, parent_id, root_id, depth, generation, path
---   status: as AWS spells it; null for a base model and what no listing shows
---   created_at: when it was created; null for a base model and what no listing shows
+--   status: as AWS spells it; null for a base model, and where no listing shows it
+--   created_at: when it was created; null for a base model, and where no listing shows it
 --   is_vanished: whether AWS no longer lists it; false for a base model
 with recursive
 known as (
@@ -76,7 +76,7 @@ nodes as (
     anti join known using (account_id, region_name, node_id)
 ),
 
--- A node has one parent, so what hangs below a root holds no circle, and this ends.
+-- Each node has one parent, so no circle hangs below a root, and the recursion ends.
 descent as (
     select
         account_id,

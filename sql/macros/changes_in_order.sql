@@ -1,4 +1,4 @@
--- description: What each observation says of its resource, and what the one before it said.
+-- description: The change that each observation tells of its resource, with the one told before it.
 -- grain: one row per observation
 -- parameters: none
 create macro changes_in_order() as table

@@ -1,5 +1,5 @@
--- description: The rows of a view with each element of a list that they hold as JSON text; text
---   that is no JSON list has none.
+-- description: The rows of a view, once for each element of a list that they hold as JSON text;
+--   text that is no JSON list gives no rows.
 -- grain: one row per element
 -- parameters: the view's name, the list
 create macro elements_of(view_name, list) as table

@@ -1,5 +1,5 @@
--- description: The rows of a view with each entry of a map that they hold as JSON text; text that
---   is no JSON object has none.
+-- description: The rows of a view, once for each entry of a map that they hold as JSON text; text
+--   that is no JSON object gives no rows.
 -- grain: one row per entry
 -- parameters: the view's name, the map
 create macro entries_of(view_name, entries) as table

@@ -1,9 +1,9 @@
 -- description: The latest observation of each resource of a table, as known at an instant, with
 --   its life in the lake: first_seen_at, last_seen_at, last_changed_at and is_vanished. A living
 --   resource was last seen by the newest complete listing of its scope, a vanished one by the
---   newest before the listing that missed it. What AWS listed without a key cannot be followed
---   and stands in observations only. first_end_at is what the first observation with a value of
---   end_seen says.
+--   newest before the listing that missed it. A resource that AWS listed without its key cannot be
+--   followed; it stands in observations only. first_end_at is the value of end_seen in the first
+--   observation that has one.
 -- grain: one row per account_id, region_name and resource_id
 -- parameters: the table's name, the expression of the resource's key, the instant; the expression
 --   of an end where an observation shows one

@@ -1,6 +1,6 @@
--- description: For each instant at which anything of a scope was observed, when the newest complete
---   listing before it began: the last that saw things as they were. Null if there was none. The
---   listing that made the observation never counts, whether it began before its rows or after.
+-- description: For each instant at which a scope has observations, sighted_at is the start of the
+--   newest complete listing before it; null if there was none. The listing that
+--   made the observation never counts, whether it began before its rows or after.
 -- grain: one row per scope, observed_at, run_id and change
 -- parameters: the table's name
 create macro sightings_before(observed_table) as table

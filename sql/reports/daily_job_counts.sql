@@ -1,4 +1,4 @@
--- description: What became of the jobs created on each day. Every job counts once, under its latest
+-- description: The outcomes of the jobs created on each day. Every job counts once, under its latest
 --   known outcome and the day of its creation; jobs without a time of creation stand under no day.
 --   A job that vanished before it was seen to end counts as lost, not as running.
 -- grain: one row per day of creation, job kind, account and region

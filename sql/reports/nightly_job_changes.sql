@@ -1,8 +1,8 @@
--- description: What each night's listings found to have happened to jobs. A night is the UTC day on
+-- description: The changes of jobs that each night's listings found. A night is the UTC day on
 --   which a run began, and every run of that day counts to it; where the listings of a run are
 --   lost, its observations tell the day. A place and kind that were listed without any news have
---   zeros, so that a quiet night is no missing one. What happened between two listings is told by
---   the second, so the first night of a lake finds all the jobs of the past.
+--   zeros, so that a quiet night is no missing one. The second of two listings tells the changes
+--   between them, so the first night of a lake finds all the jobs of the past.
 -- grain: one row per night, job kind, account and region that was listed or has news
 -- key: night, job_kind, account_id, region_name
 -- columns: night, job_kind, account_id, region_name, listings_count, complete_count, new_count,

@@ -9,7 +9,7 @@
 --   last_seen_at, age_seconds, usual_job_count, is_usual_of_model, usual_seconds,
 --   late_after_seconds, is_overdue
 with
--- Kept, because what is usual and what runs come of the same jobs.
+-- Kept, because the usual times and the running jobs come from the same rows.
 jobs as materialized (
     select *, seconds_between(created_at, last_seen_at) as age_seconds
     from history.jobs

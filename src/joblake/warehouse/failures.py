@@ -1,11 +1,11 @@
-"""What DuckDB's errors amount to: a damaged file of the lake, or a wrong statement."""
+"""DuckDB's errors become joblake's: a damaged file of the lake, or a wrong statement."""
 
 import itertools
 import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-# Its classes stand quoted in the annotations below, as in merge.py and for its reason.
+# Annotations quote its classes; export/merge.py has the reason.
 import duckdb
 
 from joblake.errors import UsageError

@@ -1,6 +1,6 @@
-"""The fence around queries: what they can reach, and which statements are let through.
+"""The fence around queries: they read the files of their lake and do nothing else.
 
-The connection refuses files outside the lake; what is let through reads and does nothing else.
+DuckDB refuses every other file, and a statement that may do more than read never gets to it.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-# Its classes stand quoted in the annotations below, as in merge.py and for its reason.
+# Annotations quote its classes; export/merge.py has the reason.
 import duckdb
 
 from joblake.errors import UsageError
@@ -35,10 +35,10 @@ def close_fence(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) 
 
 
 def read_only(connection: "duckdb.DuckDBPyConnection", sql: str) -> str:
-    """The statement to run for `sql`, in which nothing but reading can hide. UsageError else."""
+    """The statement to run for `sql`; UsageError where it may do more than read."""
     try:
         sql.encode()
-    except UnicodeEncodeError:  # octets of the shell's that are no text
+    except UnicodeEncodeError:  # the shell handed over bytes that are no text
         raise UsageError("the SQL is no UTF-8 text") from None
     statements = connection.extract_statements(sql)
     if not statements:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-# Its classes stand quoted in the annotations below, as in merge.py and for its reason.
+# Annotations quote its classes; export/merge.py has the reason.
 import duckdb
 import pyarrow as pa
 
@@ -19,7 +19,7 @@ def show_files(
     schema: pa.Schema,
     files: Mapping[Path, Sequence[str]],
 ) -> None:
-    """Put files, of which the names of the columns are known, into `observations.<table>`.
+    """Show files as `observations.<table>`; `files` has the names of each file's columns.
 
     Listings are read whole, because they are few rows in many small files and almost every view
     asks for them more than once.
@@ -43,10 +43,10 @@ def _rows_of(schema: pa.Schema, files: Mapping[Path, Sequence[str]]) -> str:
     alike: dict[frozenset[str], list[Path]] = defaultdict(list)
     for file, columns in files.items():
         alike[frozenset(columns)].append(file)
-    parts = [empty_select(schema), *(f"from {read_parquet(group)}" for group in alike.values())]
+    parts = [empty_select(schema), *map(_read_parquet, alike.values())]
     return " union all by name ".join(parts)
 
 
-def read_parquet(files: Iterable[Path]) -> str:
-    """DuckDB's function that reads files, and takes nothing from their paths."""
-    return f"read_parquet({patterns(files)}, hive_partitioning = false)"
+def _read_parquet(files: Iterable[Path]) -> str:
+    """The rows of files; their paths tell no columns."""
+    return f"from read_parquet({patterns(files)}, hive_partitioning = false)"

@@ -2,7 +2,7 @@
 
 DuckDB binds a view when it is created, with everything that the view reads, which takes most of a
 second for all of them. A DuckDB file holds them bound; opening a warehouse copies them from there
-in some milliseconds, and needs no botocore. The file is a convenience: where it is absent, broken,
+within milliseconds and loads no botocore. The file is a convenience: where it is absent, broken,
 foreign or cannot be written, the views are created anew. Nobody writes to it once it has its name.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Its classes stand quoted in the annotations below, as in merge.py and for its reason.
+# Annotations quote its classes; export/merge.py has the reason.
 import duckdb
 import platformdirs
 import pyarrow as pa
@@ -60,7 +60,7 @@ def prepare(connect: "Callable[[], duckdb.DuckDBPyConnection]", catalogue: Catal
     create_views(connection, catalogue)
     try:
         _save(connection, file, key)
-    except OSError:  # a folder that is not the user's: nothing was begun
+    except OSError:  # the folder is not the user's, and nothing was begun
         pass
     except duckdb.Error:  # a full disk, after which DuckDB may refuse to go on
         connection.close()
@@ -89,7 +89,7 @@ def create_views(connection: "duckdb.DuckDBPyConnection", catalogue: Catalogue) 
 
 
 def _create_all(connection: "duckdb.DuckDBPyConnection", statements: Sequence[str]) -> None:
-    """Create what reads something that does not exist yet once the others are there."""
+    """Run the statements, those that read what another one creates after that one."""
     waiting = list(statements)
     while waiting:
         refused = []
@@ -111,12 +111,12 @@ def _schemas(columns: Iterable[tuple[str, str, str]]) -> dict[str, pa.Schema]:
 
 
 def _load(connection: "duckdb.DuckDBPyConnection", file: Path, key: str) -> dict[str, pa.Schema]:
-    """Copy the views of a prepared file; returns the columns that it tells of observations.
+    """Copy the views of a prepared file; returns the schemas of the observations in it.
 
-    duckdb.Error or KeyError where it is none.
+    duckdb.Error or KeyError where the file is not such a one.
     """
     connection.execute(f"attach {literal(str(file))} as prepared (read_only)")
-    # Much faster than to ask DuckDB of the columns of all views.
+    # DuckDB takes much longer to list the columns of all views.
     columns = connection.execute(f'from prepared."{key}"').fetchall()
     connection.execute("copy from database prepared to memory (schema)")
     connection.execute("detach prepared")
@@ -145,7 +145,7 @@ def _save(connection: "duckdb.DuckDBPyConnection", file: Path, key: str) -> None
 
 
 def _key(catalogue: Catalogue) -> str:
-    """What the views depend on, as a hash: a prepared file of another key is never read."""
+    """The hash of everything that the views depend on: a file of another key is never read."""
     digest = hashlib.sha256()
     for part in _ingredients(catalogue):
         digest.update(len(part).to_bytes(8))

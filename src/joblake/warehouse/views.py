@@ -1,4 +1,4 @@
-"""The SQL files that travel with joblake, those generated from the catalogue, and their headers.
+"""Every view and macro, written by hand or generated from the catalogue, with its header.
 
 A file holds one view or macro. Its header describes it:
 
@@ -6,7 +6,7 @@ A file holds one view or macro. Its header describes it:
 -- grain: one row per …
 -- key: the columns that identify a row
 -- columns: the names of the columns, over as many indented lines as they need
---   name: what a column holds, where columns.toml does not say it
+--   name: the description of a column, unless columns.toml has the right one
 """
 
 import re
@@ -51,7 +51,7 @@ def read_views(catalogue: Catalogue) -> list[View]:
     """Every view, in order of schema and name. ValueError for a header out of form."""
     folder = bundled_folder("sql")
     texts = tomllib.loads((folder / "columns.toml").read_text(encoding="utf-8"))
-    files = written_sql() | generated_sql(catalogue)
+    files = _all_sql(catalogue)
     return [
         _parse_view(path, files[path], texts)
         for schema in VIEW_SCHEMAS
@@ -62,8 +62,12 @@ def read_views(catalogue: Catalogue) -> list[View]:
 
 def read_macros(catalogue: Catalogue) -> list[str]:
     """The `create macro` statements, in order of name."""
-    files = written_sql() | generated_sql(catalogue)
+    files = _all_sql(catalogue)
     return [files[path] for path in sorted(files) if path.startswith("macros/")]
+
+
+def _all_sql(catalogue: Catalogue) -> dict[str, str]:
+    return written_sql() | generated_sql(catalogue)
 
 
 def _parse_view(path: str, sql: str, texts: Mapping[str, str]) -> View:

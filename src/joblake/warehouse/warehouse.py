@@ -4,8 +4,8 @@
     generated/       the SQL that is the same for every source
     prepared.py      the views bound once, for every opening
     observations.py  the files of the lake as tables
-    fence.py         what a query can reach
-    failures.py      what DuckDB's errors amount to
+    fence.py         the limits of a query
+    failures.py      DuckDB's errors as joblake's
     result.py        the rows of a query
     spelling.py      the rows of a query as texts
 
@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-# Its classes stand quoted in the annotations below, as in merge.py and for its reason.
+# Annotations quote its classes; export/merge.py has the reason.
 import duckdb
 import pyarrow as pa
 
@@ -49,7 +49,7 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 _SEARCH_PATH = ",".join((*VIEW_SCHEMAS, OBSERVATIONS, "main"))
 _BATCH_ROWS = 122_880  # a row group of DuckDB's
-_BATCH_TEXTS = 10_240  # as many become Python's at a time
+_BATCH_TEXTS = 10_240  # texts become objects of Python's, so fewer at a time
 _DISTORTED = frozenset({"BIGNUM", "BIT", "TIME WITH TIME ZONE", "UHUGEINT"})
 _CHANGED = "an export wrote to the lake while it was read; ask again"
 
@@ -101,7 +101,7 @@ class Warehouse:
             return QueryResult(relation.to_arrow_table())
 
     def remember(self, name: str, sql: str) -> None:
-        """Keep the answer to a select of ours as a temporary table, for those that ask it often."""
+        """Keep the rows of a select of ours as a temporary table that many queries read."""
         until_won(lambda: self._remember(name, sql))
 
     def _remember(self, name: str, sql: str) -> None:
@@ -109,9 +109,10 @@ class Warehouse:
             self.connection.execute(f"create or replace temp table {name} as {sql}")
 
     def stream(self, sql: str, parameters: Parameters | None = None) -> pa.RecordBatchReader:
-        """The same in batches, however many rows there are. Read it before the next query.
+        """The rows of a statement in batches, however many there are.
 
-        RaceLostError at its end where an export wrote to the files meanwhile.
+        Read them before the next query. RaceLostError at their end where an export wrote to the
+        files meanwhile.
         """
         before = self._versions()
         with self.unchanged(before):
@@ -119,7 +120,7 @@ class Warehouse:
             return self._reader(relation, _BATCH_ROWS, before)
 
     def texts(self, sql: str, spelling: Spelling, parameters: Parameters | None = None) -> Texts:
-        """The rows as texts, in batches like those of `stream`."""
+        """The rows of a statement as texts, in batches like those of `stream`."""
         before = self._versions()
         with self.unchanged(before):
             relation = self._relation(sql, parameters)
@@ -137,9 +138,9 @@ class Warehouse:
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader, before))
 
     def read_only(self, sql: str) -> str:
-        """The statement to run for `sql`, in which nothing but reading can hide.
+        """The statement to run for `sql`, for a shell that runs it itself.
 
-        For those who run it themselves; UsageError in one line when it is refused or wrong.
+        UsageError in one line when it is refused or wrong.
         """
         with self.connection.cursor() as cursor:  # another thread may be using the connection
             try:
@@ -155,7 +156,7 @@ class Warehouse:
 
     @contextmanager
     def unchanged(self, before: Sequence[object] | None = None) -> Iterator[None]:
-        """Raise what DuckDB's errors amount to; RaceLostError where the files were replaced.
+        """Raise DuckDB's errors as joblake's; RaceLostError where files were replaced meanwhile.
 
         DuckDB opens a file more than once for a query, and would mix what it was with what it is.
         """
@@ -185,7 +186,7 @@ class Warehouse:
 
 
 def _for_arrow(relation: "duckdb.DuckDBPyRelation") -> "duckdb.DuckDBPyRelation":
-    """The relation with texts, as DuckDB spells them, for what Arrow would make something else."""
+    """The relation in which values that Arrow would distort are texts, as DuckDB spells them."""
     kinds = [str(kind) for kind in relation.types]
     if _DISTORTED.isdisjoint(kinds):
         return relation
@@ -206,7 +207,7 @@ def open_warehouse(lake: Lake, catalogue: Catalogue, *, skip_unreadable: bool = 
 
 
 def _open(lake: Lake, catalogue: Catalogue, *, skip_unreadable: bool) -> Warehouse:
-    # In the other order than an export writes: a listing is shown with all that it brought.
+    # An export writes a listing after its observations: found first, it is shown with all of them.
     tables = {"listings": lake.listing_files()}
     tables |= {table: lake.table_files(table) for table in catalogue}
     spill_folder = Path(tempfile.mkdtemp(prefix="joblake-"))

@@ -1,18 +1,18 @@
 """The SQL that is the same for every source, written from the catalogue.
 
     current.py    the views of one source
-    resources.py  what shows the resources of all sources in one shape
+    resources.py  the views and macros of all sources in one shape
     statuses.py   the macros that tell what statuses mean
     columns.py    the columns and types that these are made of
     text.py       headers and statements
 
 Pure functions: a catalogue goes in, texts come out that have the form of the files in `sql/`, each
-under the path that such a file would have. What is written by hand reads these and names no source
-unless it is about that source.
+under the path that such a file would have. A view written by hand reads these, and names a source
+only where it is about that source.
 """
 
 from joblake.sources.catalogue import Catalogue, Source
-from joblake.sources.schema import item_columns
+from joblake.sources.schema import Column, item_columns
 from joblake.warehouse.generated.current import current_view, elements_view
 from joblake.warehouse.generated.resources import (
     job_states_macro,
@@ -38,16 +38,15 @@ def generated_sql(catalogue: Catalogue) -> dict[str, str]:
     }
     for source in catalogue.values():
         files[f"current/{source.table}.sql"] = current_view(source)
-        for column in item_columns(source.operation):
-            if column.member.kind in {"list", "map"}:
-                files[f"current/{source.table}_{column.name}.sql"] = elements_view(source, column)
+        for name, column in child_views(source).items():
+            files[f"current/{name}.sql"] = elements_view(source, column)
     return files
 
 
-def child_views(source: Source) -> list[str]:
-    """The views in `current` that unnest the lists and maps of a source."""
-    return [
-        f"{source.table}_{column.name}"
+def child_views(source: Source) -> dict[str, Column]:
+    """The views in `current` that unnest the lists and maps of a source, each with its column."""
+    return {
+        f"{source.table}_{column.name}": column
         for column in item_columns(source.operation)
         if column.member.kind in {"list", "map"}
-    ]
+    }

@@ -1,4 +1,4 @@
-"""The columns of observations, and those that a declaration gives a meaning."""
+"""The columns of observations with their types, and the columns that a declaration names."""
 
 from collections.abc import Mapping
 
@@ -42,7 +42,7 @@ def resource_id(source: Source) -> str:
     )
 
 
-def member(source: Source, key: str, kind: str) -> str:
-    """The column that holds what a key of the declaration names, else a null of that type."""
+def declared(source: Source, key: str, kind: str) -> str:
+    """The column of the member that a key of the declaration names, else a null of that type."""
     member = getattr(source, key)
     return f"null::{kind}" if member is None else identifier(column_of(source, member))

@@ -7,7 +7,7 @@ from joblake.warehouse.generated.columns import SQL_TYPES, key_columns, resource
 from joblake.warehouse.generated.text import call, view_header
 
 _IN_JSON = {"string", "character", "blob", "timestamp", "list", "map", "document"}
-"""The kinds of members that are texts within a list: as AWS spells them, or JSON."""
+"""The kinds of members whose values within a list stay texts, as AWS spells them or as JSON."""
 
 
 def current_view(source: Source) -> str:
@@ -22,10 +22,11 @@ def current_view(source: Source) -> str:
     names = [*keys, *own, *(name for name in members if name not in keys), *life]
     selected = ",\n".join(f"    {identifier(name) if name in members else name}" for name in names)
     header = view_header(
-        f"What {source.operation_id} lists, each resource as last observed.",
+        f"The resources that {source.operation_id} lists, each as last observed.",
         "one row per resource, also of those that AWS no longer lists",
         ["account_id", "region_name", *keys],
-        {name: _told(members[name]) if name in members else "" for name in names},
+        names,
+        {name: _told(members[name]) for name in names if name in members},
     )
     states = call("resources_as_of", [literal(source.table), resource_id(source), "'infinity'"])
     return f"{header}select\n{selected}\nfrom {states}\n"
@@ -39,20 +40,15 @@ def elements_view(source: Source, column: Column) -> str:
     elements = {_element_name(element): element for element in element_columns(column)}
     names = [*keys, "account_id", "region_name", place, *elements]
     members = {member.name: member for member in item_columns(source.operation)}
+    described = {**{key: members[key] for key in keys}, **elements}
     what = f"{'.'.join(column.path)} of {source.table}"
     header = view_header(
         f"The {'entries' if is_map else 'elements'} of {what}, "
         f"one by one; text that is no JSON {'object' if is_map else 'list'} gives no rows.",
         f"one row per {'entry' if is_map else 'element'} of a resource, as last observed",
         ["account_id", "region_name", *keys, place],
-        {
-            name: _told(members[name])
-            if name in keys
-            else _told(elements[name])
-            if name in elements
-            else ""
-            for name in names
-        },
+        names,
+        {name: _told(column) for name, column in described.items()},
     )
     values = {name: _element_value(element) for name, element in elements.items()}
     selected = [
@@ -88,5 +84,5 @@ def _element_value(element: Column) -> str:
 
 
 def _told(column: Column) -> str:
-    """What AWS says of a member, or its path where AWS says nothing."""
+    """The description of a member by AWS, or its path where AWS gives none."""
     return column.member.documentation or f"AWS's {'.'.join(column.path) or 'value'}"

@@ -1,11 +1,11 @@
-"""What shows the resources of all sources in one shape."""
+"""The views and macros that give the resources of all sources one shape."""
 
 from joblake.quoting import literal
 from joblake.sources.catalogue import Catalogue, Source
-from joblake.warehouse.generated.columns import member, resource_id
-from joblake.warehouse.generated.text import call, macro_header, select, view_header
+from joblake.warehouse.generated.columns import declared, resource_id
+from joblake.warehouse.generated.text import call, macro_header, select, union_all, view_header
 
-_RESOURCE_COLUMNS = {
+_DECLARED = {
     "name": "varchar",
     "status": "varchar",
     "created": "timestamptz",
@@ -19,48 +19,22 @@ _RESOURCE_COLUMNS = {
 
 def resources_view(catalogue: Catalogue) -> str:
     """The view of every observation of every source."""
+    observation = {"run_id": "run_id", "observed_at": "observed_at", "change": "change"}
+    shapes = {
+        source: {**_shape(source, resource_id(source)), **observation}
+        for source in catalogue.values()
+    }
     header = view_header(
-        "Every observation of every source in one shape. What AWS listed without a key cannot be "
-        "followed and stands in observations only.",
+        "Every observation of every source in one shape. A resource that AWS listed without its "
+        "key cannot be followed; it stands in observations only.",
         "one row per observation",
         ["table_name", "account_id", "region_name", "resource_id", "observed_at", "run_id"],
-        dict.fromkeys(
-            [
-                "table_name",
-                "job_kind",
-                "account_id",
-                "region_name",
-                "parent",
-                "resource_id",
-                "name",
-                "status",
-                "outcome",
-                "is_terminal",
-                "created_at",
-                "modified_at",
-                "ended_at",
-                "model",
-                "message",
-                "run_id",
-                "observed_at",
-                "change",
-            ],
-            "",
-        ),
+        next(iter(shapes.values())),
     )
-    branches = [
-        select(
-            [
-                *_shape(source, f"{resource_id(source)} as resource_id"),
-                "run_id",
-                "observed_at",
-                "change",
-            ],
-            f"observations.{source.table}\nwhere {resource_id(source)} is not null",
-        )
-        for source in catalogue.values()
-    ]
-    return header + "\nunion all\n\n".join(branches)
+    return header + union_all(
+        select(shape, f"observations.{source.table}\nwhere {resource_id(source)} is not null")
+        for source, shape in shapes.items()
+    )
 
 
 def job_states_macro(catalogue: Catalogue) -> str:
@@ -73,78 +47,79 @@ def job_states_macro(catalogue: Catalogue) -> str:
         "the instant",
         "job_states_as_of(as_of) as table",
     )
-    branches = [
+    life = {name: name for name in ("first_seen_at", "last_seen_at", "is_vanished")}
+    return header + union_all(
         select(
-            [
-                *_shape(source, "resource_id"),
-                f"{_estimated_end(source)} as estimated_end_at",
-                "first_seen_at",
-                "last_seen_at",
-                "is_vanished",
-            ],
+            {
+                **_shape(source, "resource_id"),
+                "estimated_end_at": _estimated_end(source),
+                **life,
+            },
             _states(source),
         )
         for source in (catalogue.jobs or catalogue).values()
-    ]
-    return header + "\nunion all\n\n".join(branches)
+    )
 
 
 def observation_counts_view(catalogue: Catalogue) -> str:
     """The view of the number of observations of each run and scope."""
+    scope = ["table_name", "account_id", "region_name", "parent"]
     header = view_header(
         "How many observations each run left of each scope.",
         "one row per run and scope that has any",
-        ["run_id", "table_name", "account_id", "region_name", "parent"],
-        dict.fromkeys(
-            ["run_id", "table_name", "account_id", "region_name", "parent", "observation_count"],
-            "",
-        ),
+        ["run_id", *scope],
+        ["run_id", *scope, "observation_count"],
     )
-    scope = "account_id,\n    region_name,\n    parent"
-    return header + "\nunion all\n\n".join(
-        f"select\n    run_id,\n    {literal(table)} as table_name,\n    {scope},\n"
-        f"    count(*) as observation_count\nfrom observations.{table}\ngroup by all\n"
+    columns = {name: name for name in ("run_id", *scope)}
+    return header + union_all(
+        select(
+            {**columns, "table_name": literal(table), "observation_count": "count(*)"},
+            f"observations.{table}\ngroup by all",
+        )
         for table in catalogue
     )
 
 
-def _shape(source: Source, resource_id: str) -> list[str]:
-    """The columns that make resources of all sources alike."""
+def _shape(source: Source, resource_id: str) -> dict[str, str]:
+    """The columns that all resources have, each with its expression for those of a source."""
     table = literal(source.table)
-    told = {key: member(source, key, kind) for key, kind in _RESOURCE_COLUMNS.items()}
-    return [
-        f"{table} as table_name",
-        f"{'null::varchar' if source.job is None else literal(source.job)} as job_kind",
-        "account_id",
-        "region_name",
-        "parent",
-        resource_id,
-        f"{told['name']} as name",
-        f"{told['status']} as status",
-        f"outcome({table}, {told['status']}) as outcome",
-        f"is_terminal({table}, {told['status']}) as is_terminal",
-        f"{told['created']} as created_at",
-        f"{told['modified']} as modified_at",
-        f"{told['ended']} as ended_at",
-        f"{told['model']} as model",
-        f"{told['message']} as message",
-    ]
+    told = {key: declared(source, key, kind) for key, kind in _DECLARED.items()}
+    return {
+        "table_name": table,
+        "job_kind": "null::varchar" if source.job is None else literal(source.job),
+        "account_id": "account_id",
+        "region_name": "region_name",
+        "parent": "parent",
+        "resource_id": resource_id,
+        "name": told["name"],
+        "status": told["status"],
+        "outcome": f"outcome({table}, {told['status']})",
+        "is_terminal": f"is_terminal({table}, {told['status']})",
+        "created_at": told["created"],
+        "modified_at": told["modified"],
+        "ended_at": told["ended"],
+        "model": told["model"],
+        "message": told["message"],
+    }
 
 
 def _states(source: Source) -> str:
     """The source's resources as of an instant, with a first end where nothing else tells one."""
     arguments = [literal(source.table), resource_id(source), "as_of"]
     if not _tells_end(source):
-        status = member(source, "status", "varchar")
-        end = "observed_at" if source.modified is None else member(source, "modified", "")
-        arguments.append(
-            f"end_seen := case when is_terminal('{source.table}', {status}) then {end} end"
-        )
+        status = declared(source, "status", "varchar")
+        end = "observed_at" if source.modified is None else _modified(source)
+        ended = f"is_terminal({literal(source.table)}, {status})"
+        arguments.append(f"end_seen := case when {ended} then {end} end")
     return call("resources_as_of", arguments)
 
 
 def _estimated_end(source: Source) -> str:
-    return member(source, "modified", "") if _tells_end(source) else "first_end_at"
+    return _modified(source) if _tells_end(source) else "first_end_at"
+
+
+def _modified(source: Source) -> str:
+    return declared(source, "modified", "timestamptz")
 
 
 def _tells_end(source: Source) -> bool:

@@ -1,16 +1,21 @@
 """Headers and statements as the files of `sql/` have them."""
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from joblake.quoting import literal
 
 
 def view_header(
-    description: str, grain: str, key: Iterable[str], columns: Mapping[str, str]
+    description: str,
+    grain: str,
+    key: Iterable[str],
+    columns: Iterable[str],
+    descriptions: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """The header of a view, with what those columns hold that are told here."""
-    told = "".join(f"--   {name}: {text}\n" for name, text in columns.items() if text)
+    """The header of a view, with the descriptions of columns that `columns.toml` lacks."""
+    told = "".join(f"--   {name}: {text}\n" for name, text in descriptions.items())
     return (
         _heading("description", description)
         + _heading("grain", grain)
@@ -37,10 +42,18 @@ def _heading(name: str, text: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def select(columns: Sequence[str], rows: str) -> str:
-    """A select of one column a line."""
-    named = ",\n".join(f"    {column}" for column in columns)
+def select(columns: Mapping[str, str], rows: str) -> str:
+    """A select of one column a line: the expression of each by its name."""
+    named = ",\n".join(
+        f"    {name}" if expression == name else f"    {expression} as {name}"
+        for name, expression in columns.items()
+    )
     return f"select\n{named}\nfrom {rows}\n"
+
+
+def union_all(selects: Iterable[str]) -> str:
+    """The rows of all selects."""
+    return "\nunion all\n\n".join(selects)
 
 
 def call(macro: str, arguments: Iterable[str]) -> str:

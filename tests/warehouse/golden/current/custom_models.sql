@@ -1,4 +1,4 @@
--- description: What bedrock.ListCustomModels lists, each resource as last observed.
+-- description: The resources that bedrock.ListCustomModels lists, each as last observed.
 -- grain: one row per resource, also of those that AWS no longer lists
 -- key: account_id, region_name, model_arn
 -- columns: model_arn, account_id, region_name, model_name, creation_time, base_model_arn,

@@ -1,4 +1,4 @@
--- description: What cleanrooms.ListMemberships lists, each resource as last observed.
+-- description: The resources that cleanrooms.ListMemberships lists, each as last observed.
 -- grain: one row per resource, also of those that AWS no longer lists
 -- key: account_id, region_name, id
 -- columns: id, account_id, region_name, arn, collaboration_arn, collaboration_id,

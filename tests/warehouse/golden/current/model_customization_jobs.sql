@@ -1,4 +1,4 @@
--- description: What bedrock.ListModelCustomizationJobs lists, each resource as last observed.
+-- description: The resources that bedrock.ListModelCustomizationJobs lists, each as last observed.
 -- grain: one row per resource, also of those that AWS no longer lists
 -- key: account_id, region_name, job_arn
 -- columns: job_arn, account_id, region_name, base_model_arn, job_name, status,

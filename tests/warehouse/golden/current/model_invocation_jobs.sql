@@ -1,4 +1,4 @@
--- description: What bedrock.ListModelInvocationJobs lists, each resource as last observed.
+-- description: The resources that bedrock.ListModelInvocationJobs lists, each as last observed.
 -- grain: one row per resource, also of those that AWS no longer lists
 -- key: account_id, region_name, job_arn
 -- columns: job_arn, account_id, region_name, job_name, model_id, client_request_token, role_arn,

@@ -1,4 +1,4 @@
--- description: What cleanroomsml.ListTrainedModelInferenceJobs lists, each resource as last
+-- description: The resources that cleanroomsml.ListTrainedModelInferenceJobs lists, each as last
 --   observed.
 -- grain: one row per resource, also of those that AWS no longer lists
 -- key: account_id, region_name, trained_model_inference_job_arn

@@ -1,5 +1,5 @@
--- description: Every observation of every source in one shape. What AWS listed without a key cannot
---   be followed and stands in observations only.
+-- description: Every observation of every source in one shape. A resource that AWS listed without
+--   its key cannot be followed; it stands in observations only.
 -- grain: one row per observation
 -- key: table_name, account_id, region_name, resource_id, observed_at, run_id
 -- columns: table_name, job_kind, account_id, region_name, parent, resource_id, name, status,
