@@ -41,7 +41,7 @@ def lake_errors(path: Path, what: str = "write") -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or error
         raise LakeError(
-            f"cannot {what} {path}: {reason}; check the lake's disk and rights"
+            f"cannot {what} {path}: {reason}; check the disk's space and rights"
         ) from error
 
 
