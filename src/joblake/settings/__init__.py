@@ -1,1 +1,1 @@
-"""What a run is told, and where it is told."""
+"""The settings of a run: their kinds, and the places where they stand."""

@@ -1,14 +1,14 @@
 """The kinds of value that a setting can have, and how options and variables write them as text.
 
-TOML has lists and tables; a text has commas or is JSON. What a function does not know it returns
-unchanged, for pydantic to refuse.
+TOML has lists and tables; a text has commas or is JSON. A function returns a value that it does not
+know unchanged, and pydantic refuses it.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import from_json
 
 from joblake.errors import UsageError
@@ -33,7 +33,7 @@ def _role(value: str) -> str:
 
 
 def _table(value: str, info: ValidationInfo) -> str:
-    """Check that the catalogue, which the validation's context is, has the table."""
+    """Check that the catalogue has the table; the context of the validation is the catalogue."""
     catalogue: Catalogue = info.context or shipped_catalogue()
     try:
         return catalogue.named(value).table
@@ -48,7 +48,7 @@ def _folder(value: str) -> str:
 
 
 def from_text(value: Any) -> Any:
-    """Read what stands as JSON in a text; other values are returned as they are."""
+    """Parse a text as JSON; other values are returned as they are."""
     if not isinstance(value, str):
         return value
     try:
@@ -70,7 +70,7 @@ def _items(value: Any) -> Any:
 
 
 def _filters(value: Any) -> Any:
-    """`name=value` texts, also of a table of TOML or of a JSON object."""
+    """The `name=value` texts of a list, of a TOML table or of a JSON object."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         value = from_text(value)
     if isinstance(value, Mapping):
@@ -109,8 +109,12 @@ Tables = Annotated[tuple[Table, ...], BeforeValidator(_items)]
 Roles = Annotated[tuple[Role, ...], BeforeValidator(_items)]
 Filters = Annotated[tuple[str, ...], BeforeValidator(_filters)]
 Count = Annotated[int, BeforeValidator(_number)]
+Positive = Annotated[Count, Field(ge=1)]
+Days = Annotated[Count, Field(ge=1, le=3650)]
+Workers = Annotated[Count, Field(ge=1, le=64)]
 Amount = Annotated[float, BeforeValidator(_number)]
+Minutes = Annotated[Amount, Field(ge=0, le=525_600)]
 Mode = Annotated[int, BeforeValidator(_mode), BeforeValidator(_number)]
 Json = BeforeValidator(from_text)
-"""What options and variables write as JSON."""
+"""Options and variables write such a value as JSON."""
 Items = BeforeValidator(_items)

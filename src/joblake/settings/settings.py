@@ -1,9 +1,9 @@
 """Every setting, declared once: its name, kind, bounds, default and description.
 
 The options of the command line and of the flow, the JOBLAKE_… variables and the keys of
-joblake.toml are the fields of `Settings`. The nearest place that tells a setting counts, options
-before variables before the file. What an account or a table has of its own counts for it, wherever
-the run's is told. A mistake is named by the option, variable or key where it stands.
+joblake.toml are the fields of `Settings`. Options go before variables, and variables before the
+file. A setting of an account or a table goes before that of the run, wherever either stands. A
+mistake is named by the option, variable or key where it stands.
 """
 
 import os
@@ -23,16 +23,20 @@ from joblake.lake.local import Lake
 from joblake.settings.kinds import (
     Amount,
     Count,
+    Days,
     Filters,
     Folder,
     Items,
     Json,
+    Minutes,
     Mode,
+    Positive,
     Role,
     Roles,
     Table,
     Tables,
     Words,
+    Workers,
     account_of_role,
     from_text,
 )
@@ -56,22 +60,14 @@ _EXPECTED = {
 }
 
 
-_WHOLE: Mapping[str, Any] = {
-    "filter": (),
-    "page_size": None,
-    "max_items": None,
-    "starting_token": None,
-}
-
-
 class _Checked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Account(_Checked):
     """One `[[account]]`: the default credentials, a profile's, or a role assumed with either.
 
-    `region`, `table` and `parent` replace those of the run. `account_id` is what the
+    `region`, `table` and `parent` replace those of the run. `account_id` is the account that the
     credentials must belong to. Where it is known (a role's always is), an account whose credentials
     fail is denied and the others go on.
     """
@@ -99,121 +95,78 @@ class Account(_Checked):
 
 
 class Override(_Checked):
-    """One `[override.<table>]`: what replaces the run's settings for this table."""
+    """One `[override.<table>]`: the settings that replace the run's for this table."""
 
     region: Words = ()
     filter: Filters = ()
-    page_size: Count | None = Field(default=None, ge=1)
-    max_items: Count | None = Field(default=None, ge=1)
+    page_size: Positive | None = None
+    max_items: Positive | None = None
     incremental: bool | None = None
-    full_listing_days: Count | None = Field(default=None, ge=1, le=3650)
+    full_listing_days: Days | None = None
 
 
 class Settings(_Checked):
-    """Every setting of a run."""
+    """Every setting of a run; the text below a field is its description for users."""
 
-    lake: str = Field(default=DEFAULT_LAKE, description="The lake: a folder or s3://bucket/prefix.")
-    account: Annotated[tuple[Annotated[Account, Json], ...], Items] = Field(
-        default=(),
-        description="Account to list, as JSON with the keys of [[account]]: "
-        """'{"profile": "audit"}', or '{}' for the default credentials.""",
-    )
-    role_arn: Roles = Field(
-        default=(),
-        description="Role whose account is listed, short for an account that needs no more.",
-    )
-    region: Words = Field(
-        default=(),
-        description="Region, a pattern such as us-*, or all; by default that of AWS_REGION.",
-    )
-    table: Tables = Field(default=(), description="Table to export; by default all.")
-    override: Annotated[dict[Table, Override], Json] = Field(
-        default={},
-        description="What differs for single tables, as JSON with the keys of [override.<table>]: "
-        """'{"custom_models": {"page_size": 50}}'.""",
-    )
-    source: Annotated[dict[str, dict[str, Any]], Json] = Field(
-        default={},
-        description="Sources of your own, as JSON with the keys of [source.<table>].",
-    )
-    parent: Words = Field(
-        default=(),
-        description="Parent to list in, such as a Clean Rooms membership; by default all.",
-    )
-    filter: Filters = Field(
-        default=(),
-        description="Request parameter of the operation, such as statusEquals=Completed.",
-    )
-    page_size: Count | None = Field(
-        default=None, ge=1, description="Items per request; by default the operation's maximum."
-    )
-    max_items: Count | None = Field(default=None, ge=1, description="Stop after so many items.")
-    starting_token: str | None = Field(default=None, description="Go on where --max-items stopped.")
-    incremental: bool = Field(
-        default=False,
-        description="List only what is new or may still change, where a table can be filtered so; "
-        "never tells what is gone.",
-    )
-    full_listing_days: Count = Field(
-        default=7, ge=1, le=3650, description="List everything so often all the same."
-    )
-    overlap_minutes: Amount = Field(
-        default=60, ge=0, le=525_600, description="How far an incremental listing reaches back."
-    )
-    max_workers: Count = Field(default=8, ge=1, le=64, description="Scopes listed at once.")
-    max_workers_per_region: Count = Field(
-        default=4, ge=1, le=64, description="Scopes of one account and region listed at once."
-    )
-    max_requests_per_second: Amount | None = Field(
-        default=None,
-        gt=0,
-        le=1000,
-        description="Requests to one account and region; by default what AWS lets through.",
-    )
-    max_attempts: Count = Field(
-        default=5, ge=1, le=20, description="How often a request is sent at most."
-    )
-    resume_minutes: Amount = Field(
-        default=60,
-        ge=0,
-        le=525_600,
-        description="Age up to which the next run resumes an interrupted listing.",
-    )
-    mass_vanish_share: Amount = Field(
-        default=1 / 3,
-        gt=0,
-        le=1,
-        description="Hold a complete listing that misses more than this share of a scope.",
-    )
-    store_sensitive: bool = Field(
-        default=True, description="Store members that AWS marks as sensitive."
-    )
-    work_folder: Folder = Field(
-        default=DEFAULT_WORK_FOLDER,
-        description="Local folder of a lake on S3: locks, copies, unmerged pages.",
-    )
-    file_mode: Mode = Field(
-        default="600",
-        validate_default=True,
-        description="Permissions of the lake's files, in octal digits.",
-    )
-    task_runner: Literal["threads", "dask"] = Field(
-        default="threads", description="What runs the tasks of the flow."
-    )
-    task_runner_address: str | None = Field(
-        default=None,
-        pattern=r"^(tcp|tls|ucx|wss?)://\S+$",
-        description="Scheduler of a Dask cluster; by default the flow starts one of its own.",
-    )
-    scope_retries: Count = Field(
-        default=2, ge=0, description="How often the flow tries a scope again that did not end well."
-    )
-    scope_retry_seconds: Amount = Field(
-        default=60,
-        ge=0,
-        le=86_400,
-        description="How long the flow waits before that, give or take half.",
-    )
+    lake: str = DEFAULT_LAKE
+    """The lake: a folder or s3://bucket/prefix."""
+    account: Annotated[tuple[Annotated[Account, Json], ...], Items] = ()
+    """Account to list, as JSON with the keys of [[account]]: '{"profile": "audit"}', or '{}' for
+    the default credentials."""
+    role_arn: Roles = ()
+    """Role whose account is listed, short for an account that needs no more."""
+    region: Words = ()
+    """Region, a pattern such as us-*, or all; by default that of AWS_REGION."""
+    table: Tables = ()
+    """Table to export; by default all."""
+    override: Annotated[dict[Table, Override], Json] = {}
+    """What differs for single tables, as JSON with the keys of [override.<table>]:
+    '{"custom_models": {"page_size": 50}}'."""
+    source: Annotated[dict[str, dict[str, Any]], Json] = {}
+    """Sources of your own, as JSON with the keys of [source.<table>]."""
+    parent: Words = ()
+    """Parent to list in, such as a Clean Rooms membership; by default all."""
+    filter: Filters = ()
+    """Request parameter of the operation, such as statusEquals=Completed."""
+    page_size: Positive | None = None
+    """Items per request; by default the operation's maximum."""
+    max_items: Positive | None = None
+    """Stop after so many items."""
+    starting_token: str | None = None
+    """Go on where --max-items stopped."""
+    incremental: bool = False
+    """List only what is new or may still change, where a table can be filtered so; never tells what
+    is gone."""
+    full_listing_days: Days = 7
+    """List everything so often all the same."""
+    overlap_minutes: Minutes = 60
+    """How far an incremental listing reaches back."""
+    max_workers: Workers = 8
+    """Scopes listed at once."""
+    max_workers_per_region: Workers = 4
+    """Scopes of one account and region listed at once."""
+    max_requests_per_second: Amount | None = Field(default=None, gt=0, le=1000)
+    """Requests to one account and region; by default what AWS lets through."""
+    max_attempts: Count = Field(default=5, ge=1, le=20)
+    """How often a request is sent at most."""
+    resume_minutes: Minutes = 60
+    """Age up to which the next run resumes an interrupted listing."""
+    mass_vanish_share: Amount = Field(default=1 / 3, gt=0, le=1)
+    """Hold a complete listing that misses more than this share of a scope."""
+    store_sensitive: bool = True
+    """Store members that AWS marks as sensitive."""
+    work_folder: Folder = DEFAULT_WORK_FOLDER
+    """Local folder of a lake on S3: locks, copies, unmerged pages."""
+    file_mode: Mode = Field(default="600", validate_default=True)
+    """Permissions of the lake's files, in octal digits."""
+    task_runner: Literal["threads", "dask"] = "threads"
+    """What runs the tasks of the flow."""
+    task_runner_address: str | None = Field(default=None, pattern=r"^(tcp|tls|ucx|wss?)://\S+$")
+    """Scheduler of a Dask cluster; by default the flow starts one of its own."""
+    scope_retries: Count = Field(default=2, ge=0)
+    """How often the flow tries a scope again that did not end well."""
+    scope_retry_seconds: Amount = Field(default=60, ge=0, le=86_400)
+    """How long the flow waits before that, give or take half."""
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -228,17 +181,19 @@ class Settings(_Checked):
 
     @cached_property
     def tables(self) -> tuple[str, ...]:
-        """Every table that is asked for in any account, once."""
+        """The tables that are asked for in any account, each once."""
         return tuple(dict.fromkeys(t for a in self.accounts for t in self.tables_of(a)))
 
     def for_table(self, table: str) -> "Settings":
-        """The settings with what differs for a table in place.
+        """The settings of one table, whose override replaces those of the run.
 
-        What narrows or cuts the listings of a run leaves the others alone: a table that is listed
-        as the parent of one that is asked for is listed whole.
+        Filters and limits of the run leave the parent of a table alone, unless it is asked for too:
+        it is listed whole.
         """
         override = self.override.get(table, Override())
-        told = {} if table in self.tables else dict(_WHOLE)
+        told: dict[str, Any] = {}
+        if table not in self.tables:
+            told = {"filter": (), "page_size": None, "max_items": None, "starting_token": None}
         told |= {name: getattr(override, name) for name in override.model_fields_set}
         return self.model_copy(update=told)
 
@@ -247,11 +202,11 @@ class Settings(_Checked):
         return account.table or self.table or tuple(self.catalogue.default)
 
     def regions_of(self, account: Account, table: str) -> tuple[str, ...]:
-        """Names and patterns of the regions of a table; none means the credentials' own region."""
+        """Names and patterns of a table's regions; without any, the credentials' region counts."""
         return self.override.get(table, Override()).region or account.region or self.region
 
     def parents_of(self, account: Account) -> tuple[str, ...]:
-        """The parents to list in, of an account; none means all that their source lists."""
+        """The parents to list in, in an account; without any, all that their source lists count."""
         return account.parent or self.parent
 
 
@@ -307,7 +262,7 @@ def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
 
 
 def _declared_catalogue(declarations: Any, spellings: Mapping[str, str]) -> Catalogue:
-    """The catalogue that the tables of settings are of; what is no mapping is left to pydantic."""
+    """The catalogue that settings name tables of; pydantic refuses declarations that are no table."""
     try:
         declarations = from_text(declarations)
         return _catalogue_of(declarations if isinstance(declarations, Mapping) else {})
@@ -318,7 +273,7 @@ def _declared_catalogue(declarations: Any, spellings: Mapping[str, str]) -> Cata
 
 
 def _catalogue_of(declarations: Mapping[str, Any]) -> Catalogue:
-    """The shipped sources and declared ones, which are checked by botocore's service models."""
+    """The shipped sources and declared ones, checked by botocore's service models."""
     shipped = shipped_catalogue()
     if not declarations:
         return shipped
