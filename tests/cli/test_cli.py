@@ -158,7 +158,7 @@ REFUSED = {
         "'--format': 'xml' is not one of 'table'",
     ),
     "output": (("query", "select 1", "--output", "no/such/folder.csv"), "cannot write"),
-    "suffix": (("query", "select 1", "--output", "x.xlsx"), r"names no format \(known: .csv, "),
+    "suffix": (("query", "select 1", "--output", "x.xlsx"), r"names no format \(known: .*\.csv, "),
     "no suffix": (("query", "select 1", "--output", "x"), "names no format.*add --format"),
     "no SQL": (("query",), 'no SQL: give it as an argument, such as "from jobs", in --file'),
     "SQL twice": (("query", "select 1", "--file", "file"), "SQL is given twice"),
@@ -279,7 +279,7 @@ def test_every_setting_is_an_option_a_variable_and_a_key(serve, monkeypatch, nam
 
 
 def test_a_wrong_variable_is_named(serve):
-    """What stands wrong in the environment is named as it stands there."""
+    """A mistake in the environment is named by its variable."""
     serve()
     assert_refused(run_joblake("export", JOBLAKE_PAGE_SIZE="x"), 2, "JOBLAKE_PAGE_SIZE: .*'x'")
 
@@ -412,7 +412,7 @@ SQL = "select job_name, created_at, duration_seconds, is_vanished from jobs orde
 
 
 def test_query_formats(filled_lake):
-    """csv, json and ndjson on stdout hold the rows, whatever the values, and nothing else."""
+    """csv, json and ndjson hold the rows alone on stdout, whatever their values are."""
     instants = ["2026-01-01T00:01:00.000000Z", "2026-01-01T00:02:00.000000Z"]
     names = ["job-000001", filled_lake]
     expected = [
@@ -503,7 +503,7 @@ def test_output_is_utf_8_whatever_the_locale(filled_lake):
     ],
 )
 def test_a_stream_that_the_shell_closed_is_no_crash(filled_lake, closed, arguments):
-    """What cannot be told is not told, and what cannot be read is empty."""
+    """A closed stdin is empty, and the output to a closed stream is lost."""
     command = shlex.join([*JOBLAKE, *arguments])
     finished = subprocess.run(
         ["bash", "-c", f"exec {command} {closed}"], capture_output=True, text=True, check=False
@@ -514,7 +514,7 @@ def test_a_stream_that_the_shell_closed_is_no_crash(filled_lake, closed, argumen
 
 
 def test_a_misspelt_option_is_no_sql(filled_lake):
-    """What begins with dashes and has no blank is an option, known or not."""
+    """An argument that begins with dashes and has no blank is an option, known or not."""
     assert_refused(run_joblake("query", "--frmat", "csv", "from jobs"), 2, "--frmat.*--format")
     assert_refused(run_joblake("query", "--frmat=csv", "from jobs"), 2, "--frmat.*--format")
     finished = run_joblake("query", "--param=a=two words", "select $a as a", "--format=csv")
@@ -747,7 +747,7 @@ def test_endpoint_serves_and_prints_a_usable_environment():
 
 
 def on_a_terminal(*arguments):
-    """What a command writes to a terminal on stderr, and to a pipe on stdout."""
+    """The stderr of a command on a terminal, its stdout in a pipe, and its exit code."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*JOBLAKE, *arguments],
@@ -785,7 +785,7 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(serve):
 
 
 def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(serve, tmp_path):
-    """Exit code 130, a line that says what is kept; no page that had arrived is asked for again."""
+    """The exit code is 130, a line tells of the kept pages, and none of them is requested again."""
     hanging = threading.Event()
 
     def hang(call, answer):

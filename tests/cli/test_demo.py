@@ -14,7 +14,7 @@ from joblake.warehouse.warehouse import open_warehouse
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of a demo of nine nights, and what it printed."""
+    """The folder of a demo of nine nights, and its output."""
     folder = tmp_path_factory.mktemp("demo")
     finished = run_joblake_process("demo", "--nights", "9", folder=folder, HOME=str(folder))
     assert finished.returncode == 0, finished.stderr
@@ -23,7 +23,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_every_question_has_its_answer(demo):
-    """A table follows each question, of which the second tells what is new."""
+    """A table follows each question, and the second table has new jobs."""
     _, printed = demo
     first, second = re.split(r"^What happened last night\?$", printed, flags=re.MULTILINE)
     for part in (first, second):

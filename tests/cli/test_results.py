@@ -97,7 +97,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 @pytest.fixture
 def written(lake, tmp_path):
-    """What a format writes of a statement to a file."""
+    """A function that gives the file that a format makes of a statement."""
 
     def write(sql: str, output_format: str, path: Path = tmp_path / "result") -> str:
         write_result(lake, sql, output_format=output_format, output=path)
@@ -137,7 +137,7 @@ def test_csv_keeps_a_row_whose_only_cell_is_empty(written):
 
 
 def test_csv_quotes_names_too(written):
-    """A name may hold what delimits."""
+    """The name of a column may hold commas and quotes."""
     text = written('select 1 as "a,b", 2 as """c"""', "csv")
     assert next(csv.reader(io.StringIO(text))) == ["a,b", '"c"']
 

@@ -44,7 +44,7 @@ class Terminal:
         self._shown = b""
 
     def wait_for(self, text: bytes) -> None:
-        """Read what the program shows until it is this."""
+        """Read the screen of the program until this text stands on it."""
         deadline = time.monotonic() + SECONDS
         while text not in self._shown:
             ready, _, _ = select.select([self._descriptor], [], [], deadline - time.monotonic())
@@ -136,7 +136,7 @@ def test_the_catalogue_shows_the_views(lake: Lake):
     ],
 )
 def test_the_shell_reads_only(lake: Lake, sql: str):
-    """What the command line refuses the shell refuses, in a line, and goes on."""
+    """The shell refuses the statements that the command line refuses, in a line, and goes on."""
     connection = connection_to(lake)
     (file,) = paths_of(lake.table_files("model_invocation_jobs"))
     before = file.read_bytes()
@@ -153,7 +153,7 @@ def test_the_shell_reads_only(lake: Lake, sql: str):
 
 
 def test_a_damaged_lake_can_be_skipped(lake: Lake):
-    """The damaged file is named, as an error or, where that was asked, at the start."""
+    """The damaged file is named in an error, or at the start with --skip-corrupt."""
     (file,) = paths_of(lake.table_files("model_invocation_jobs"))
     file.write_bytes(b"not parquet")
     with pytest.raises(HarlequinConnectionError, match=re.escape(str(file))):

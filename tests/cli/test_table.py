@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -21,7 +22,7 @@ ARN = "arn:aws:bedrock:us-east-1:111122223333:model-customization-job/amazon.nov
 
 @pytest.fixture
 def on_terminal(monkeypatch: pytest.MonkeyPatch):
-    """What a terminal of so many columns shows of a result, line by line."""
+    """A function that gives the lines of a result on a terminal of so many columns."""
 
     def show(result: pa.Table, columns: int) -> list[str]:
         monkeypatch.setenv("COLUMNS", str(columns))
@@ -46,7 +47,9 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch):
                     return stream.isatty()
 
             write_table(texts_of(result), Terminal())
-        os.close(ours)
+        with os.fdopen(ours, "rb", buffering=0) as rest, suppress(OSError):  # EIO: all was read
+            while part := rest.read(65_536):
+                parts.append(part)
         shown = b"".join(parts).decode().replace("\r\n", "\n")
         return [line.rstrip() for line in shown.splitlines()]
 

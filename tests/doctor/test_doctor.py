@@ -1,4 +1,4 @@
-"""The doctor: each thing that can be wrong is found, alone, and comes with its next step."""
+"""The doctor finds each thing that can be wrong, alone, and tells its next step."""
 
 import http.server
 import json
@@ -76,7 +76,7 @@ def test_all_is_well(serve, resources):
 
 
 def test_a_denied_table_names_its_action(serve, resources):
-    """What to allow, and the command that prints the policy; the other tables are well."""
+    """The next step names the action and the command that prints the policy; the rest is well."""
 
     def deny(call, _answer):
         refusal = error_answer("AccessDeniedException", "is not authorized to perform", 403)
@@ -114,7 +114,7 @@ def test_of_two_actions_the_denied_one_is_named(serve, resources, operation, tab
 
 
 def test_no_membership_is_no_problem(serve):
-    """Where there is nothing to list in, it is said."""
+    """An account without memberships is told as such."""
     serve()
     findings, code = found()
     assert code == 0
@@ -150,7 +150,7 @@ def test_regions_are_told_apart(serve, resources):
 
 
 def test_no_region(serve, monkeypatch):
-    """Where to name one is the next step."""
+    """The next step names the option and the variable of the region."""
     serve()
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -191,7 +191,7 @@ def test_a_role_that_cannot_be_assumed(serve, resources):
 
 
 def test_a_role_of_a_profile_that_is_none(serve, resources):
-    """Where it is not the role that is wrong, the trust of the role is not spoken of."""
+    """Refused credentials of the caller are named, and the trust of its role is not."""
     serve(resources)
     findings, code = found(account=({"profile": "nobody", "role_arn": ROLE},))
     assert (code, problems(findings)) == (3, [f"credentials {ROLE}"])
@@ -201,7 +201,7 @@ def test_a_role_of_a_profile_that_is_none(serve, resources):
 
 
 def test_credentials_of_another_account(serve, resources):
-    """An account_id that the credentials are not of is a problem of that account."""
+    """Credentials of another account than account_id are a problem of that account."""
     serve(resources)
     findings, code = found(account=({"account_id": OTHER},))
     assert (code, problems(findings)) == (3, ["credentials default"])
@@ -213,7 +213,7 @@ def test_credentials_of_another_account(serve, resources):
     ("minutes", "words"), [(20, r"1,20\d s ahead of"), (-20, r"1,\d+ s behind")]
 )
 def test_a_clock_that_is_wrong(serve, resources, minutes, words, is_refused):
-    """Read from AWS's Date header, also of the refusal that a wrong clock earns."""
+    """The Date header of AWS tells the difference, even when AWS refuses the request for it."""
 
     def refuse(call, _answer):
         if is_refused and call.client == "sts":
@@ -253,7 +253,7 @@ def test_damaged_files_are_each_named(serve, resources, tmp_path):
 
 @pytest.mark.parametrize("place", ["file", "file/lake", "/proc/lake", "gs://bucket/lake"])
 def test_a_lake_that_cannot_be(serve, resources, place):
-    """A lake that cannot be written is found before an export finds it: exit code 3."""
+    """A lake that cannot be written ends with exit code 3 before an export finds out."""
     serve(resources)
     Path("file").touch()
     findings, code = found(lake=place)
@@ -262,7 +262,7 @@ def test_a_lake_that_cannot_be(serve, resources, place):
 
 
 def test_a_lake_without_rights(serve, resources, tmp_path):
-    """A lake of somebody else is told as such."""
+    """The lake of another user is refused with the path that cannot be written."""
     server = serve(resources)
     run_export(tmp_path / "lake")
     (tmp_path / "lake" / ".locks").chmod(0o500)
@@ -274,7 +274,7 @@ def test_a_lake_without_rights(serve, resources, tmp_path):
 
 
 def test_a_lake_on_s3(serve, resources, s3, night):
-    """Looked at like a folder: there or not yet, with its objects, and damaged ones by name."""
+    """A lake on S3 is there or not yet, as a folder is, and damaged objects are named."""
     serve(resources)
     findings, code = found(lake=s3)
     assert (code, findings[f"lake {s3}"].detail) == (0, "not there yet; the first export makes it")
@@ -302,7 +302,7 @@ def test_a_bucket_without_rights(serve, resources, s3, monkeypatch):
 
 @pytest.fixture
 def prefect(monkeypatch) -> Iterator[list[tuple[str, str | None]]]:
-    """A server in the place of Prefect's API, and what was asked of it by whom."""
+    """A server in the place of Prefect's API; gives path and authorization of each request."""
     asked: list[tuple[str, str | None]] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The policies of `joblake iam-policy`, held to what an export really calls."""
+"""The policies of `joblake iam-policy` allow the calls of an export, and no others."""
 
 import json
 import re
@@ -93,7 +93,7 @@ OPTIONS = {
 def test_a_policy_allows_what_an_export_calls_and_no_more(
     serve, resources, tmp_path, accounts, options
 ):
-    """By the endpoint's log each identity calls all that its policy allows, and nothing else."""
+    """By the endpoint's log the calls of each identity are those that its policy allows."""
     server = serve(resources)
     chosen = {"table": TABLES, **accounts, **options}
     assert run_export(tmp_path / "lake", **chosen).is_good
@@ -101,7 +101,7 @@ def test_a_policy_allows_what_an_export_calls_and_no_more(
 
 
 def test_refusals_and_retries_call_nothing_else(serve, resources, tmp_path):
-    """Where AWS refuses, throttles or damages answers, no other operation is tried."""
+    """A refused, throttled or damaged answer leads to no other operation."""
     refusals = {
         JOBS: error_answer("AccessDeniedException", "no", 403),
         MODELS: error_answer("UnrecognizedClientException", "no", 403),
@@ -116,7 +116,7 @@ def test_refusals_and_retries_call_nothing_else(serve, resources, tmp_path):
 
 @pytest.mark.parametrize("accounts", ACCOUNTS.values(), ids=ACCOUNTS)
 def test_the_doctor_needs_no_more_than_the_export(serve, resources, tmp_path, accounts):
-    """What tells whether the policy suffices gets by with it."""
+    """The doctor needs no more than the policy that it checks."""
     server = serve(resources)
     findings = list(diagnose(load_settings(lake=str(tmp_path / "lake"), **accounts)))
     assert all(finding.is_ok for finding in findings)
@@ -124,7 +124,7 @@ def test_the_doctor_needs_no_more_than_the_export(serve, resources, tmp_path, ac
 
 
 def test_policy_of_the_caller_and_of_its_roles():
-    """The caller assumes the roles by name; each role lists, and nothing else."""
+    """The caller may only assume the roles by name, and each role may only list."""
     other = "arn:aws:iam::777788889999:role/path/reader"
     found = policies(load_settings(role_arn=(ROLE, other), table=("custom_models",)))
     assert list(found) == ["default", ROLE, other]
@@ -135,7 +135,7 @@ def test_policy_of_the_caller_and_of_its_roles():
 
 
 def test_accounts_with_profiles_and_tables_of_their_own():
-    """Each identity has what its own account needs, and its own roles to assume."""
+    """Each identity may list its own account and assume its own roles."""
     found = policies(
         load_settings(
             account=(
@@ -234,7 +234,7 @@ def test_the_command_refuses_what_an_export_would(options, message):
 
 
 def test_the_command_prints_a_policy_and_names_the_others():
-    """JSON alone on stdout, without asking AWS; what else there is on stderr."""
+    """Stdout has JSON alone, stderr names the other identities, and AWS is not asked."""
     options = ("iam-policy", "--account", "{}", "--role-arn", ROLE)
     finished = run_joblake(*options)
     assert finished.returncode == 0

@@ -1,4 +1,4 @@
-"""Options, environment and joblake.toml: which one counts, and what a mistake is answered with."""
+"""Settings come from options, environment and joblake.toml; each mistake is named by its place."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,7 @@ def refusal(config: Path | None = None, **options: object) -> str:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[0])
 def test_options_go_before_environment_before_toml_before_default(monkeypatch, kind):
-    """Of four places that may tell a setting, the nearest to the user counts."""
+    """An option hides a variable, a variable the file, and the file the default."""
     name, default, option, environment, toml = kind
     assert getattr(load_settings(), name) == default
     write_toml(f"{name} = {toml[0]}\n")
@@ -236,7 +236,7 @@ def test_what_is_more_special_counts_wherever_the_run_s_is_told(monkeypatch):
 
 @pytest.mark.parametrize("option", [{"role_arn": [ROLE]}, {"account": [{"role_arn": ROLE}]}])
 def test_accounts_of_a_nearer_place_stand_in_place_of_all_others(monkeypatch, option):
-    """Whoever names accounts on the command line means these and no others."""
+    """Accounts on the command line replace those of every other place."""
     write_toml(NEARER)
     monkeypatch.setenv("JOBLAKE_ROLE_ARN", OTHER_ROLE)
     assert load_settings(**option).accounts == (Account(role_arn=ROLE),)
@@ -290,7 +290,7 @@ def test_a_mistake_within_a_text_is_named_by_its_place(monkeypatch, name, text, 
 
 
 def test_the_file_is_not_blamed_for_a_variable_of_the_same_name(monkeypatch):
-    """Where both tell a setting, the one that counts is the one that is wrong."""
+    """The variable hides the key of the file, so the error names the variable."""
     write_toml("page_size = 5\n")
     monkeypatch.setenv("JOBLAKE_PAGE_SIZE", "x")
     assert refusal().startswith("JOBLAKE_PAGE_SIZE: ")
@@ -366,7 +366,7 @@ def test_an_unknown_key_is_named_with_its_file_and_the_known_ones(name):
     ],
 )
 def test_a_wrong_value_in_toml_is_named_with_file_and_key(key, value):
-    """A wrong type or bound is one line that says where to mend what."""
+    """A wrong type or bound is one line that names the file, the key and the value."""
     message = refusal(write_toml(f"{key} = {value}\n"))
     assert message.startswith(f"joblake.toml: {key}: ")
     assert "given: " in message
@@ -414,7 +414,7 @@ def test_a_missing_file_is_an_error_only_where_it_was_asked_for():
 
 
 def test_a_folder_in_place_of_the_file_is_named():
-    """What stands there and cannot be read is no missing file."""
+    """A folder of that name is refused, unlike a missing file."""
     Path("joblake.toml").mkdir()
     assert refusal() == "cannot read joblake.toml: Is a directory"
 
@@ -480,7 +480,7 @@ def test_a_declared_source_is_one_of_the_catalogue():
     ],
 )
 def test_a_wrong_declaration_is_named_by_its_file_source_and_key(spoilt, words):
-    """What botocore's models contradict is told before anything is listed."""
+    """Declarations that botocore's models contradict are refused before any listing."""
     table = spoilt[1] if spoilt[1] == "custom_models" else "evaluations"
     write_toml(EVALUATIONS.replace(*spoilt))
     assert refusal().startswith(f"joblake.toml: source.{table}: {words}")

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,19 @@ from joblake.user_files import read_text
 _PARAMETER = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # Python takes octets that are no text as these
 _STDIN = "-"
-_FORMATS = {
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "ndjson",
-    ".ndjson": "ndjson",
-    ".parquet": "parquet",
-    ".txt": "table",
-}
+
+
+class Format(StrEnum):
+    """How `joblake query` writes its result."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    ndjson = "ndjson"
+    parquet = "parquet"
+
+
+_SUFFIXES = {".jsonl": Format.ndjson, ".txt": Format.table} | {f".{f}": f for f in Format}
 
 
 class QuietPipes(TyperGroup):
@@ -95,14 +101,14 @@ def parameters_of(texts: Sequence[str]) -> dict[str, str]:
     return parameters
 
 
-def format_of(output: Path | None) -> str:
-    """The format that the name of an output file asks for; a table where there is no file."""
+def format_of(output: Path | None) -> Format:
+    """The format that the suffix of an output file names; a table where there is no file."""
     if output is None:
-        return "table"
-    try:
-        return _FORMATS[output.suffix.lower()]
-    except KeyError:
-        known = ", ".join(_FORMATS)
+        return Format.table
+    found = _SUFFIXES.get(output.suffix.lower())
+    if found is None:
+        known = ", ".join(_SUFFIXES)
         raise UsageError(
             f"--output {output}: its suffix names no format (known: {known}); add --format"
-        ) from None
+        )
+    return found

@@ -12,13 +12,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from joblake.cli.arguments import QuietPipes, SqlCommand, format_of, parameters_of, statement_of
+from joblake.cli.arguments import (
+    Format,
+    QuietPipes,
+    SqlCommand,
+    format_of,
+    parameters_of,
+    statement_of,
+)
 from joblake.cli.options import ExportCommand, LakeCommand
 from joblake.errors import JoblakeError, LakeError, UsageError
 
@@ -38,16 +44,6 @@ app = typer.Typer(
 
 
 INTERRUPTED = 130  # as shells report a process that SIGINT ended
-
-
-class Format(StrEnum):
-    """How `joblake query` prints its result."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    ndjson = "ndjson"
-    parquet = "parquet"
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -77,7 +73,7 @@ def joblake(
         ),
     ] = False,
 ) -> None:
-    """Take what stands before a command."""
+    """Take the options that stand before a command."""
     del version
 
 
@@ -189,7 +185,7 @@ def query(  # noqa: PLR0913 - one parameter for each documented option
     skip_corrupt: SkipCorrupt = False,
 ) -> None:
     """Query the lake with SQL; read only."""
-    chosen = format_of(output) if output_format is None else output_format.value
+    chosen = output_format or format_of(output)
     statement = statement_of(sql, file)
     parameters = parameters_of(param or ())
     from joblake.cli.formats import write_result
@@ -221,7 +217,7 @@ def _lake_to_read(settings: "Settings") -> Iterator["Lake"]:
 
 
 def _lake_to_publish(settings: "Settings") -> "Lake":
-    """The lake; LakeError where there is none: nothing is made at a mistyped place."""
+    """Give the lake; LakeError where there is none, because a mistyped place stays empty."""
     from joblake.settings.settings import lake_of
 
     lake = lake_of(settings)

@@ -77,7 +77,7 @@ class NightClock:
 
 
 def run_demo(lake: str, nights: int) -> None:
-    """Replay the nights into a lake of the demo's own, and show what a user gets.
+    """Replay the nights into a lake of the demo's own, and show the answers to its questions.
 
     UsageError when `lake` holds anything but an earlier demo.
     """
@@ -100,7 +100,10 @@ def run_demo(lake: str, nights: int) -> None:
 
 
 def serve_endpoint(port: int, seed: int) -> None:
-    """Serve a world that ends now and lives on, until Ctrl-C; print the environment for it."""
+    """Print the environment of an endpoint and serve it until Ctrl-C.
+
+    Its world began 30 days ago and lives on.
+    """
     from joblake.endpoint import World, serve_forever
 
     today = datetime.now(UTC).date()

@@ -1,4 +1,4 @@
-"""Query results as a table, CSV, JSON, newline-delimited JSON or Parquet.
+"""Query results are written as a table, CSV, JSON, newline-delimited JSON or Parquet.
 
 All but the table are written while the rows arrive, however many there are.
 """
@@ -29,9 +29,9 @@ def write_result(
     output_format: str = "table",
     output: Path | None = None,
 ) -> None:
-    """Write what a statement gives to a file, or to stdout where `output` is None.
+    """Write the result of a statement to a file, or to stdout where `output` is None.
 
-    A file that was there is replaced when the result is whole. UsageError when the file cannot be
+    An older file is replaced when the result is whole. UsageError when the file cannot be
     written, the format cannot hold the columns, or Parquet would go to a terminal.
     """
     if output_format == "parquet":
@@ -88,12 +88,12 @@ def _write_parquet(reader: pa.RecordBatchReader, stream: IO[str]) -> None:
 
 
 def _write_array(texts: Texts, stream: IO[str]) -> None:
-    """One JSON array, a row on each line."""
-    before = "[\n  "
+    """Write one JSON array, a row on each line."""
+    before = "[\n"
     for line in _lines(texts):
-        stream.write(before + line)
-        before = ",\n  "
-    stream.write("[]\n" if before == "[\n  " else "\n]\n")
+        stream.write(f"{before}  {line}")
+        before = ",\n"
+    stream.write("[]\n" if before == "[\n" else "\n]\n")
 
 
 def _lines(texts: Texts) -> Iterator[str]:

@@ -47,7 +47,7 @@ class Narration:
         self._say(f"{total_sentence(result)} ({monotonic() - self._began:.1f} s)")
 
     def interrupted(self) -> None:
-        """Tell what an interrupted run leaves."""
+        """Tell of the pages that an interrupted run keeps."""
         scopes, minutes = len(self._run.scopes), self._run.settings.resume_minutes
         self._say(
             f"interrupted: {self._finished} of {counted(scopes, 'scope')} finished and in the "
@@ -94,7 +94,7 @@ def counted(count: int, noun: str) -> str:
 
 @contextmanager
 def narrating(run: Run) -> Iterator[Narration]:
-    """Tell of a run while it goes, and of what is kept where the user interrupts it."""
+    """Tell of a run while it goes, and of the kept pages when the user interrupts it."""
     columns = (
         TextColumn("scopes"),
         BarColumn(bar_width=24),

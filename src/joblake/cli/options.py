@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _NO_OPTIONS = ("task_runner", "scope_retr", "source")
-"""How settings begin that are told by variables, the file and the flow's options alone."""
+"""Settings whose names begin so stand in variables, the file and the flow's options alone."""
 
 
 class ExportCommand(TyperCommand):
-    """A command that takes every setting of an export; its function finds them in `ctx.obj`."""
+    """A command whose options are the settings of an export; its function has them in `ctx.obj`."""
 
     def takes(self, name: str) -> bool:
         """Whether a setting is an option of the command."""
@@ -45,7 +45,7 @@ class ExportCommand(TyperCommand):
         return [*own, *self.settings.values(), help_option]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command with the settings that options, environment and file tell."""
+        """Run the command with the settings of the options, the environment and the file."""
         from joblake.settings.settings import load_settings
 
         ctx.obj = load_settings(**{name: ctx.params.pop(name) for name in self.settings})
@@ -53,7 +53,7 @@ class ExportCommand(TyperCommand):
 
 
 class LakeCommand(ExportCommand):
-    """A command of whose settings only the lake is an option."""
+    """A command that has --lake alone of the settings."""
 
     def takes(self, name: str) -> bool:
         """Whether a setting is an option of the command."""
@@ -105,7 +105,7 @@ def _annotation(name: str, field: "FieldInfo") -> Any:
 
 
 def _bare(annotation: Any) -> Any:
-    """The type of an annotation without what pydantic is told of it, and without None."""
+    """The type of an annotation without pydantic's metadata and without None."""
     while get_origin(annotation) in {Annotated, Union, UnionType}:
         annotation = get_args(annotation)[0]
     return get_origin(annotation) or annotation

@@ -1,4 +1,4 @@
-"""A lake in harlequin, the SQL shell for the terminal: an adapter of its own plug-in kind.
+"""An adapter, as harlequin calls its plug-ins, that opens a lake in this SQL shell.
 
 `joblake shell` starts harlequin with it; so does `harlequin --adapter joblake LAKE`. Every query
 goes through the warehouse's fence, as on the command line.
@@ -31,7 +31,7 @@ class LakeConnection(DuckDbConnection):
         self._warehouse = warehouse
 
     def execute(self, query: str) -> DuckDbCursor | None:
-        """Run one statement; harlequin's own error where it is refused or wrong."""
+        """Run one statement; a refused or wrong one raises harlequin's own error."""
         try:
             statement = self._warehouse.read_only(query)
         except JoblakeError as error:
@@ -39,7 +39,7 @@ class LakeConnection(DuckDbConnection):
         return super().execute(statement)
 
     def close(self) -> None:
-        """Give back memory and spilled rows."""
+        """Release memory and spilled rows."""
         self._warehouse.close()
 
 
@@ -66,11 +66,11 @@ class LakeAdapter(HarlequinAdapter):
 
     @property
     def connection_id(self) -> str:
-        """What harlequin keeps the history of queries by."""
+        """The name under which harlequin keeps the history of queries."""
         return f"joblake {self._location or ''}".strip()
 
     def connect(self) -> LakeConnection:
-        """Open the lake as it is now; harlequin's own error where it cannot be read."""
+        """Open the lake as it is now; one that cannot be read raises harlequin's own error."""
         try:
             opened = joblake.open(self._location, skip_unreadable=self._skip_corrupt)
             return LakeConnection(opened)

@@ -106,7 +106,7 @@ def draw(columns: Sequence[Column], count: int, console: Console) -> None:
 
 
 def _summary(columns: Sequence[Column], shown: Sequence[Column], count: int, available: int) -> str:
-    """How many rows there are, and what the table does not show."""
+    """The count of all rows, and the rows and columns that the table does not show."""
     parts = ["1 row" if count == 1 else f"{count:,} rows"]
     if count > TERMINAL_ROWS:
         parts.append(f"the first {TERMINAL_ROWS:,} shown")

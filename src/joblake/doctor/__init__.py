@@ -1,1 +1,1 @@
-"""Try what an export would do, and say what it must be allowed."""
+"""The doctor tries the steps of an export, and the policies allow them."""

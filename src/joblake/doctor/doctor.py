@@ -47,7 +47,7 @@ _RIGHTS = "check the lake's place, its rights and the disk, or choose another wi
 class Finding:
     """The state of one thing that an export needs. `next_step` is set where it is not well.
 
-    Without what `is_vital` no export can begin.
+    No export can begin while a thing that `is_vital` is not well.
     """
 
     subject: str

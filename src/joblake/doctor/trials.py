@@ -35,7 +35,7 @@ class Trial:
 def try_listing(settings: Settings, connections: Connections, planned: PlannedScope) -> list[Trial]:
     """List one item as the export would list all, and one of each table below in this item.
 
-    Any error becomes the outcome of a trial; what is below it is then not tried.
+    An error becomes the outcome of the trial, and then the tables below are not tried.
     """
     catalogue = settings.catalogue
     source = catalogue[planned.scope.table]

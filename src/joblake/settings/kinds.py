@@ -18,7 +18,7 @@ _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/\S+")
 
 
 def account_of_role(role_arn: str) -> str:
-    """The account that a role belongs to; ValueError for what is no role ARN."""
+    """The account that a role belongs to; ValueError for a text that is no role ARN."""
     match = _ROLE_ARN.fullmatch(role_arn)
     if match is None:
         raise ValueError(

@@ -262,7 +262,7 @@ def load_settings(config: str | Path | None = None, **options: Any) -> Settings:
 
 
 def _declared_catalogue(declarations: Any, spellings: Mapping[str, str]) -> Catalogue:
-    """The catalogue that settings name tables of; pydantic refuses declarations that are no table."""
+    """The catalogue whose tables settings name; pydantic refuses declarations of another type."""
     try:
         declarations = from_text(declarations)
         return _catalogue_of(declarations if isinstance(declarations, Mapping) else {})
