@@ -100,7 +100,7 @@ def export_one(opened: Callable[[], OpenRun], planned: PlannedScope) -> tuple[Sc
 
 @task(cache_policy=NO_CACHE)
 def publish_marts(run: Run) -> None:
-    """Write the marts for BI tools anew, with what this night brought."""
+    """Write the marts for BI tools anew."""
     publish(lake_of(run.settings), run.settings.catalogue)
 
 
@@ -210,7 +210,7 @@ def _results_of(
     outcome: object
     try:
         outcome = future.result(raise_on_failure=False)
-    except Exception as error:  # noqa: BLE001 - of a cluster that lost the task: the scope's outcome
+    except Exception as error:  # noqa: BLE001 - a cluster may lose the task: the scope then failed
         outcome = error
     if isinstance(outcome, ScopeNotExportedError):
         return outcome.results

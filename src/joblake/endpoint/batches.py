@@ -126,7 +126,7 @@ def _run(dice: Dice, submitted_at: datetime, timeout_hours: int, fate: str) -> _
 
 
 def _events(dice: Dice, run: _Run, fate: str) -> Iterator[Event]:
-    """What happens to the job after it was submitted."""
+    """The events of a job's life after it was submitted."""
     yield Event(run.validating_at, _changed(run.validating_at, "Validating"))
     if fate == "Refused":
         refusal = {"message": dice.choice(_REFUSALS), "endTime": run.scheduled_at}

@@ -110,7 +110,7 @@ def _output(setting: Setting, dice: Dice) -> Mapping[str, Any]:
 
 
 def _events(dice: Dice, created_at: datetime) -> Iterator[Event]:
-    """What happens to the job after its creation."""
+    """The events of a job's life after its creation."""
     began_at = created_at + dice.lasts(0.15)
     yield Event(began_at, _changed(began_at, "CREATE_IN_PROGRESS"))
     at = began_at + dice.lasts(1.5, 0.6)

@@ -85,7 +85,7 @@ class Customizations:
 
 @dataclass(frozen=True)
 class _Job:
-    """What is settled about a job when it is created."""
+    """The facts of a job that are settled when it is created."""
 
     arn: str
     name: str

@@ -1,4 +1,4 @@
-"""The resources that an endpoint serves: those of one place at one instant.
+"""The resources that an endpoint serves, by place and instant.
 
 The application knows only the `Resources` protocol. `World` invents resources that live through
 time; `FixedResources` serves lists that a test or a trial puts there itself.
@@ -64,6 +64,6 @@ class FixedResources:
         place: Place,
         now: datetime,  # noqa: ARG002  fixed: the instant does not matter
     ) -> Sequence[Mapping[str, Any]]:
-        """The items set for the operation in the place, else those set for the operation."""
+        """The items set for the operation in this place, or else for the operation anywhere."""
         everywhere = self.lists.get(operation.name, ())
         return tuple(self.lists.get((operation.name, place), everywhere))

@@ -54,7 +54,7 @@ class EndpointServer:
     the loopback interface or the port cannot be had.
     """
 
-    def __init__(  # noqa: PLR0913 - what is served, when, where and by whose leave, by name
+    def __init__(  # noqa: PLR0913 - each is an independent option, given by name
         self,
         resources: Resources,
         *,
@@ -167,7 +167,7 @@ def serve_forever(
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> None:
-    """Serve until Ctrl-C; `announce` gets the running server once, to print what is to be known."""
+    """Serve until Ctrl-C; `announce` gets the running server once, to print its address."""
     with EndpointServer(resources, clock=clock, host=host, port=port) as server:
         announce(server)
         with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""The life of one invented resource: what it looks like at any instant."""
+"""The life of one invented resource, and its state at any instant."""
 
 import uuid
 from collections.abc import Iterator, Mapping

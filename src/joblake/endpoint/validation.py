@@ -47,7 +47,7 @@ def _summary(violations: list[str]) -> str:
 
 
 def _convert(kind: str, text: str) -> ParameterValue:
-    """The value of a text; ValueError says what the member must do."""
+    """The value of a text; ValueError names the constraint that the text breaks."""
     match kind:
         case "string":
             return text
@@ -75,7 +75,7 @@ def _convert_timestamp(text: str) -> datetime:
 
 
 def _broken_constraints(parameter: Member, value: ParameterValue) -> Iterator[str]:
-    """What the member must do, and does not."""
+    """The constraints that the value breaks, in AWS's words."""
     if parameter.allowed_values and value not in parameter.allowed_values:
         yield f"satisfy enum value set: [{', '.join(parameter.allowed_values)}]"
     if isinstance(value, str):

@@ -1,9 +1,9 @@
 """The report: one HTML page that answers what a team asks of its lake every morning.
 
-    figures.py   what the views answer, bounded in size, as columns for the page
+    figures.py   the figures that the page shows, bounded in size, as columns
     page.py      one self-contained page of those figures, the script and the style
     queries/     the questions in SQL, over the views of `sql/`; each becomes a table of the page
-    macros.sql   what the questions share
+    macros.sql   the macros that the questions share
     static/      the page itself: HTML, CSS and JavaScript
 
 The page opens from a file or any web server, offline: it asks the network for nothing, and its

@@ -1,4 +1,4 @@
-"""What the views answer, cut to a page: a page stays small, however many jobs the lake holds.
+"""The figures of the page, read from the views and bounded in size however large the lake is.
 
 Counts and times come aggregated by account, region and kind, so that the page's filters can add
 them up; times as histograms, from which the page reads quantiles. Lists are cut to the first rows
@@ -32,7 +32,7 @@ LIMITS: Mapping[str, int] = {
     "models_of_place": 100,
     "models": 400,
 }
-"""What bounds the page: the parameters of the queries."""
+"""The bounds of the page, which are parameters of the queries."""
 
 Columns = dict[str, Any]
 
@@ -41,10 +41,11 @@ _QUERIES = Path(__file__).parent / "queries"
 
 @dataclass(frozen=True)
 class Figures:
-    """What the page shows. `as_of` is the newest listing; None for a lake that holds nothing yet.
+    """Everything that the page shows.
 
-    Times are told by `period`, week or month. `folded_account_count` accounts stand together as
-    one. `tables` maps each query to its columns, in JSON's types: see `columns_of`.
+    `as_of` is the newest listing; None for a lake that holds nothing yet. Times are told by
+    `period`, week or month. `folded_account_count` accounts stand together as one. `tables` maps
+    each query to its columns, in JSON's types: see `columns_of`.
     """
 
     made_at: datetime
@@ -91,7 +92,7 @@ def read_figures(warehouse: Warehouse, made_at: datetime) -> Figures:
 
 
 def _create_macros(warehouse: Warehouse, accounts: Sequence[str], as_of: datetime) -> None:
-    """Create what the queries share, for the accounts to tell apart and the newest listing."""
+    """Create the macros and variables that the queries share."""
     connection = warehouse.connection
     connection.execute("set variable accounts = $accounts", {"accounts": accounts})
     connection.execute("set variable as_of = $as_of", {"as_of": as_of})
@@ -99,7 +100,7 @@ def _create_macros(warehouse: Warehouse, accounts: Sequence[str], as_of: datetim
 
 
 def ask(warehouse: Warehouse, name: str, parameters: Mapping[str, Any]) -> QueryResult:
-    """The answer to a question of the page, which takes those of the parameters that it names."""
+    """The rows of one query of the page, which gets the parameters that it names."""
     sql = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
     (statement,) = warehouse.connection.extract_statements(sql)
     named = {key: parameters[key] for key in statement.named_parameters}

@@ -1,4 +1,4 @@
--- What the questions of the page share. The variable `accounts` holds the accounts that the page
+-- The macros that the questions of the page share. The variable `accounts` holds the accounts that the page
 -- tells apart, `as_of` the instant of the newest listing. `known_jobs` and `known_models` are
 -- history.jobs and current.custom_models, worked out once because many questions read them.
 

@@ -40,7 +40,7 @@ def _title(figures: Figures) -> str:
 
 
 def _policy(script: str) -> str:
-    """What the page may do: run this one script."""
+    """The content security policy, which lets the page run this one script."""
     digest = b64encode(sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "

@@ -1,1 +1,1 @@
-"""The declared sources, and what botocore's service models say of their operations."""
+"""The declared sources, and the columns and parameters that botocore's service models add."""

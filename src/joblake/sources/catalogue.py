@@ -1,4 +1,4 @@
-"""The catalogue: which list operations joblake exports, and what their members mean.
+"""The catalogue of the list operations that joblake exports, and the meaning of their members.
 
 It is data, in TOML, and the only place that says what is particular about a source. The shipped
 declarations stand in `catalogue.toml` beside this module. Everything that a declaration does not
@@ -34,7 +34,7 @@ _WORD = r"^[a-z][a-z0-9_]*$"
 
 
 class JobOutcome(StrEnum):
-    """What became of a job that has ended."""
+    """How a job ended."""
 
     succeeded = "succeeded"
     partially_succeeded = "partially_succeeded"
@@ -55,7 +55,7 @@ class _Declared(BaseModel):
 
 
 class Parent(_Declared):
-    """The source whose resources are listed in, and what of them a request names.
+    """The source of the parents in which another source is listed.
 
     `request` maps a parameter of the child's operation to a member of the parent's resources.
     """
@@ -79,7 +79,7 @@ class Source(_Declared):
 
     Members have the names of the service's API. `key` identifies a resource within its account and
     region. `job` is the kind of job that the resources are; without it they are none. `outcomes`
-    maps each status of a resource that has ended to what became of it, `running` has the other
+    maps each status of a resource that has ended to its outcome, `running` has the other
     statuses that are known. `request` is sent with every listing and narrows none. A source that
     is not `default` is listed where it is named, or as the parent of one that is listed.
     """
@@ -118,14 +118,14 @@ class Source(_Declared):
 
     @property
     def operation(self) -> "Operation":
-        """What botocore's service model says of the source's operation."""
+        """The source's operation, as botocore's service model describes it."""
         from joblake.sources.service_model import load_operation  # noqa: PLC0415 - queries load no botocore
 
         return load_operation(self.client, self.operation_id.partition(".")[2])
 
     @property
     def created_after(self) -> str | None:
-        """The request parameter that leaves out what was created before; None without one."""
+        """The request parameter that leaves out earlier resources; None without one."""
         name = f"{self.created}After"
         return name if name in self.operation.parameter_by_name else None
 
@@ -170,11 +170,11 @@ class Catalogue(Mapping[str, Source]):
             raise UsageError(f"unknown table {table!r}; tables are: {', '.join(self)}") from None
 
     def parent_of(self, source: Source) -> Source | None:
-        """The source whose resources are listed in; None where a source has no parent."""
+        """The source of a source's parents; None where it has no parent."""
         return None if source.parent is None else self[source.parent.source]
 
     def check_members(self) -> None:
-        """See that botocore's service models have what the declarations name.
+        """Check that botocore's service models have every member that the declarations name.
 
         UsageError names the source and the key that do not fit. This loads the service models.
         """
@@ -193,7 +193,7 @@ def shipped_catalogue() -> Catalogue:
 def read_catalogue(
     declarations: Mapping[str, Any], *, shipped: Catalogue = Catalogue(())
 ) -> Catalogue:
-    """The sources of `shipped` and those that are declared, each under the name of its table.
+    """Read declarations, by table, and add their sources to the shipped ones.
 
     UsageError names the source and the key that are wrong.
     """
@@ -247,7 +247,7 @@ def _problems(catalogue: Catalogue, source: Source) -> Iterator[tuple[str, str]]
     except UsageError as error:
         yield "operation", str(error)
         return
-    from joblake.sources.schema import observation_schema  # noqa: PLC0415 - which knows sources
+    from joblake.sources.schema import observation_schema  # noqa: PLC0415 - schema imports this module
 
     columns = Counter(observation_schema(source).names)
     for name in (name for name, count in columns.items() if count > 1):

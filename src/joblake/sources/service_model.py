@@ -1,8 +1,9 @@
-"""What botocore's service models say of a paginated list operation.
+"""Paginated list operations, as botocore's service models describe them.
 
-The one module that reads those models. Everything a source does not declare (columns, types, page
-maximum, paginator tokens, request parameters and their allowed values, sensitive members) comes
-from here, so that an SDK upgrade teaches joblake new members without a change of code.
+This is the one module that reads those models. Everything a source does not declare (columns,
+types, page maximum, paginator tokens, request parameters and their allowed values, sensitive
+members) comes from here, so that an SDK upgrade teaches joblake new members without a change of
+code.
 """
 
 import html
@@ -103,7 +104,7 @@ class Operation:
 
 @cache
 def loader_of(data_path: str | None) -> Loader:
-    """Botocore's data, found and parsed once: its list of endpoints alone takes half a second."""
+    """The one loader of botocore's data, which takes half a second to parse its endpoints."""
     return create_loader(data_path)
 
 

@@ -1,5 +1,5 @@
--- What the lake holds of each account, and whether the page tells it apart: the largest are, as
--- long as they stand for few places (account and region together). The others stand as one.
+-- The size of each account, and whether the page tells it apart: it tells the largest apart, as long
+-- as their places (account and region together) are few. The others stand as one.
 with
 seen as (
     select account_id, region_name, 1 as jobs, created_at, last_seen_at as listed_at

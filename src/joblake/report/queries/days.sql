@@ -1,4 +1,4 @@
--- What became of the jobs of each of the last days.
+-- The outcomes of the jobs of each of the last days.
 select
     job_kind as kind,
     account_of(account_id) as account,

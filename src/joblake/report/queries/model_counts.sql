@@ -1,4 +1,4 @@
--- How many custom models there are, and what the last night found of them.
+-- The number of custom models, and of those that the last night found new or vanished.
 select
     account_of(account_id) as account,
     region_name as region,

@@ -1,5 +1,5 @@
--- The custom models that were made or used last, what each was made from, and by jobs of which kind
--- it was made and used.
+-- The custom models that were made or used last, each with its origin and the kinds of the jobs that
+-- made and used it.
 with
 models as (
     select

@@ -1,4 +1,4 @@
--- What the last fifteen nights brought.
+-- The changes of the last fifteen nights.
 select
     job_kind as kind,
     account_of(account_id) as account,

@@ -1,4 +1,4 @@
--- The jobs that ran or waited when last seen, those furthest beyond what is usual first.
+-- The jobs that ran or waited when last seen, those furthest beyond their usual time first.
 with
 jobs as (
     select

@@ -43,8 +43,8 @@ function labelled(columns, every, told) {
   });
 }
 
-// What a mark tells stands in the tooltip and is read by a screen reader; one that tells nothing
-// belongs to another.
+// The tooltip shows the text of a mark, and a screen reader reads it; a mark without text belongs to
+// another.
 function mark(tag, attributes, told) {
   return svg(
     tag,

@@ -1,5 +1,5 @@
-// What the page is made of: elements, tables, notes. Whatever comes from the lake becomes the text of
-// a node, never markup.
+// The parts of the page: elements, tables, notes. Texts of the lake become the text of a node, never
+// markup.
 
 // A tag may name classes, as in "p.note"; objects among the parts are attributes, the rest children.
 function element(tag, ...parts) {
@@ -21,7 +21,7 @@ function filled(node, classes, parts) {
   return node;
 }
 
-// Names are other people's: whatever direction they are written in, they steer nothing around them.
+// Other people choose the names: one in a right-to-left script must not turn the text around it.
 function name(text) {
   return element("bdi.name", text);
 }

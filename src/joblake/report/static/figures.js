@@ -24,7 +24,7 @@ function rowsOf(columns) {
 
 const choice = { account: "", region: "", kind: "" };
 
-// What can be chosen is what the data holds.
+// The filters offer the values that the data holds.
 const VALUES = Object.fromEntries(Object.keys(choice).map((name) => [name, valuesOf(name)]));
 
 function valuesOf(name) {
@@ -32,7 +32,7 @@ function valuesOf(name) {
   return [...new Set(found)].filter((value) => value !== null && value !== undefined).sort();
 }
 
-// What a row does not tell does not narrow it: a listing of custom models has no kind of job.
+// A row passes a filter of a column that it lacks: a listing of custom models has no kind of job.
 function isChosen(row) {
   return Object.entries(choice).every(([name, value]) => !value || value === (row[name] ?? value));
 }
@@ -70,7 +70,7 @@ function groups(rows, keyOf) {
   return found;
 }
 
-// The groups of a text, those of most jobs first and the one without a name last.
+// The groups of a text, the largest first and the one without a name last.
 function ranked(rows, keyOf) {
   return [...groups(rows, (row) => keyOf(row) ?? "")]
     .map(([key, members]) => ({ key, members, jobs: sum(members, "job_count") }))
@@ -115,7 +115,7 @@ function counted(number, one) {
   return `${count(number)} ${one}${number === 1 ? "" : "s"}`;
 }
 
-// What an identifier says: "batch_inference" is "Batch inference".
+// An identifier as words: "batch_inference" is "Batch inference".
 function words(identifier) {
   return identifier.charAt(0).toUpperCase() + lower(identifier).slice(1);
 }
@@ -159,7 +159,7 @@ const monthName = utc({ month: "short", year: "numeric" });
 const minute = utc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const clock = utc({ hour: "2-digit", minute: "2-digit" });
 
-// What identifies a model within its account: an ARN's last part.
+// The last part of an ARN, which identifies a model within its account.
 function shortModel(model) {
   if (model === null) return "model not told";
   return model.startsWith("arn:") ? model.slice(model.lastIndexOf("/") + 1) : model;

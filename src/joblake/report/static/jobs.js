@@ -1,4 +1,4 @@
-// The sections about jobs: what became of them by day, and those that need somebody.
+// The sections about jobs: their outcomes by day, and the jobs that need attention.
 
 const SHOWN = 10;
 const ENDED = ["succeeded", "partially_succeeded", "failed", "expired"];

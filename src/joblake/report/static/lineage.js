@@ -1,4 +1,4 @@
-// The section about models: what was made from what.
+// The section about models: the tree of models and the jobs that made them.
 
 const SIBLINGS = 12;
 const MAKERS = new Set((TABLES.models ?? []).map(({ made_by }) => made_by));
@@ -44,7 +44,7 @@ function lineage() {
   );
 }
 
-// Those that jobs of the chosen kind made or used.
+// The models that jobs of the chosen kind made or used.
 function chosenModels() {
   return chosen("models").filter(
     ({ jobs }) => !choice.kind || jobs.some(([kind]) => kind === choice.kind),

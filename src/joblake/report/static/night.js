@@ -1,4 +1,4 @@
-// Last night at a glance, and on top of it what could not be seen.
+// Last night at a glance, below the scopes that could not be seen.
 
 const NIGHTS = [...new Set((TABLES.nights ?? []).map((row) => row.night))].sort();
 
