@@ -400,6 +400,12 @@ def test_invalid_toml_is_named_with_its_file(text):
     assert "line" in message
 
 
+def test_a_file_may_begin_with_a_byte_order_mark():
+    """Editors of Windows write one, and it is no part of the TOML."""
+    Path("joblake.toml").write_text('lake = "elsewhere"', encoding="utf-8-sig")
+    assert load_settings().lake == "elsewhere"
+
+
 def test_a_file_that_is_no_utf_8_is_named():
     """A file in another encoding is said to be so."""
     Path("joblake.toml").write_bytes(b'lake = "\xff"')

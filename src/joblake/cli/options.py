@@ -6,7 +6,7 @@ for pydantic.
 
 import inspect
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
@@ -73,13 +73,9 @@ def _typer_options(fields: Mapping[str, "FieldInfo"]) -> list[Any]:
         ],
         **{name: _annotation(name, field) for name, field in fields.items()},
     }
-    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # typer reads it
-        [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-            for name, kind in annotations.items()
-        ]
-    )
-    function.__annotations__ = annotations
+    keyword = partial(inspect.Parameter, kind=inspect.Parameter.KEYWORD_ONLY, default=None)
+    parameters = [keyword(name, annotation=kind) for name, kind in annotations.items()]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     app = typer.Typer(add_completion=False)
     app.command()(function)
     return typer.main.get_command(app).params

@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
 from joblake.aws.connections import Connections
 from joblake.aws.refusals import describe
 from joblake.export.children import children_of
 from joblake.export.query import query_of
 from joblake.export.run import PlannedScope
-from joblake.listing.pager import Pager, Query
+from joblake.listing.pager import Pager
 from joblake.listing.start import BEGINNING
 from joblake.outcome import ListingOutcome
 from joblake.settings.settings import Settings
-from joblake.sources.service_model import Operation
 
 
 @dataclass(frozen=True)
@@ -37,18 +34,18 @@ def try_listing(settings: Settings, connections: Connections, planned: PlannedSc
 
     An error becomes the outcome of the trial, and then the tables below are not tried.
     """
-    catalogue = settings.catalogue
-    source = catalogue[planned.scope.table]
+    scope, credentials = planned.scope, planned.credentials
+    source = settings.catalogue[scope.table]
     action = source.operation.action
-    query = query_of(source, settings, planned.scope.parent)
+    query = query_of(source, settings, scope.parent)
     query = replace(query, page_size=1, max_items=None, start=BEGINNING)
     try:
-        rows = _first_page(connections, planned, source.operation, query)
-        children = children_of(catalogue, planned, rows.to_batches())
+        client = connections.client(source.client, scope.region_name, credentials)
+        pager = Pager(client, source.operation, query)
+        (parsed,) = pager.parse([next(pager.pages(None))])
+        children = children_of(settings.catalogue, planned, parsed.rows.to_batches())
     except Exception as error:  # noqa: BLE001 - the edge: an error becomes the outcome
-        outcome = connections.outcome_of(
-            error, source.client, planned.scope.region_name, planned.credentials
-        )
+        outcome = connections.outcome_of(error, source.client, scope.region_name, credentials)
         return [Trial(planned, action, outcome, describe(error))]
     trials = [Trial(planned, action, ListingOutcome.complete, "one item asked for")]
     for child in {child.scope.table: child for child in children.scopes}.values():
@@ -56,17 +53,7 @@ def try_listing(settings: Settings, connections: Connections, planned: PlannedSc
     tried = {trial.planned.scope.table for trial in trials}
     for table in planned.tables_below:
         if table not in tried:
-            detail = f"none of the {source.table}"
             untried = planned.child(table, None)
+            detail = f"none of the {source.table}"
             trials.append(Trial(untried, action, ListingOutcome.complete, detail))
     return trials
-
-
-def _first_page(
-    connections: Connections, planned: PlannedScope, operation: Operation, query: Query
-) -> pa.Table:
-    region_name = planned.scope.region_name
-    client = connections.client(operation.client, region_name, planned.credentials)
-    pager = Pager(client, operation, query)
-    (parsed,) = pager.parse([next(pager.pages(None))])
-    return parsed.rows
