@@ -38,9 +38,11 @@ class Sessions:
         """The session of the credentials; CredentialsError where it cannot be configured."""
         with self._lock:
             if credentials not in self._sessions:
-                is_base = credentials.role_arn is None
-                make = self._base_session if is_base else self._role_session
-                self._sessions[credentials] = make(credentials)
+                self._sessions[credentials] = (
+                    base_session(credentials.profile)
+                    if credentials.role_arn is None
+                    else self._role_session(credentials)
+                )
             return self._sessions[credentials]
 
     def configuration(self, credentials: Credentials) -> boto3.Session:
@@ -67,16 +69,6 @@ class Sessions:
         clients = [self._sts_client(r, credentials) for r in self.sts_regions(credentials)]
         return _first_accepted([client.get_caller_identity for client in clients])
 
-    def _base_session(self, credentials: Credentials) -> boto3.Session:
-        try:
-            core = core_session(credentials.profile)
-            if core.get_config_variable("region") is None:
-                # boto3 reads AWS_DEFAULT_REGION alone, unlike every other AWS SDK.
-                core.set_config_variable("region", os.environ.get("AWS_REGION"))
-            return boto3.Session(botocore_session=core)
-        except boto_errors.BotoCoreError as error:
-            raise CredentialsError(f"AWS configuration: {describe(error)}") from error
-
     def _role_session(self, credentials: Credentials) -> boto3.Session:
         """A session of an assumed role, which is assumed again whenever its time runs out."""
         wanted = {
@@ -89,21 +81,29 @@ class Sessions:
             create_assume_role_refresher(self._sts_client(region, credentials.base), wanted)
             for region in self.sts_regions(credentials)
         ]
-        core = core_session(credentials.profile)
+        core = _core_session(credentials.profile)
         core._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 - botocore has no other door
             method="assume-role", refresh_using=partial(_without_quotation, refreshers)
         )
         return boto3.Session(botocore_session=core, region_name=self._fallback_region)
 
 
-def core_session(profile: str | None = None) -> botocore.session.Session:
-    """A session of its own over the data files that every session of the process shares."""
-    core = botocore.session.Session(profile=profile)
+def base_session(profile: str | None = None) -> boto3.Session:
+    """The session of a profile, or of the default credentials; CredentialsError as for `of`."""
     try:
-        data_path = core.get_config_variable("data_path")
+        core = _core_session(profile)
+        if core.get_config_variable("region") is None:
+            # boto3 reads AWS_DEFAULT_REGION alone, unlike every other AWS SDK.
+            core.set_config_variable("region", os.environ.get("AWS_REGION"))
+        return boto3.Session(botocore_session=core)
     except boto_errors.BotoCoreError as error:  # a profile that does not exist, a broken file
         raise CredentialsError(f"AWS configuration: {describe(error)}") from error
-    core.register_component("data_loader", loader_of(data_path))
+
+
+def _core_session(profile: str | None) -> botocore.session.Session:
+    """A session of its own over the data files that every session of the process shares."""
+    core = botocore.session.Session(profile=profile)
+    core.register_component("data_loader", loader_of(core.get_config_variable("data_path")))
     return core
 
 

@@ -1,16 +1,14 @@
 """The client of S3, for a lake that lies there."""
 
-import os
 from typing import Any
 
-import boto3
 import botocore.exceptions as boto_errors
 from botocore.config import Config
 
 from joblake.aws.connections import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 from joblake.aws.refusals import describe
 from joblake.aws.regions import HOME_REGION
-from joblake.aws.sessions import core_session
+from joblake.aws.sessions import base_session
 from joblake.errors import CredentialsError
 
 STORAGE_ATTEMPTS = 5
@@ -22,8 +20,7 @@ def storage_client(*, connections: int) -> Any:
     Endpoint, region, profile and credentials are boto3's own, and are refreshed as boto3 does.
     CredentialsError where the AWS configuration is broken.
     """
-    core = core_session()
-    region_name = core.get_config_variable("region") or os.environ.get("AWS_REGION")
+    session = base_session()
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
@@ -33,8 +30,7 @@ def storage_client(*, connections: int) -> Any:
     )
     try:
         # The region is for the signature alone: S3 redirects to that of the bucket.
-        return boto3.Session(botocore_session=core).client(
-            "s3", region_name=region_name or HOME_REGION, config=config
-        )
+        region_name = session.region_name or HOME_REGION
+        return session.client("s3", region_name=region_name, config=config)
     except (boto_errors.BotoCoreError, ValueError) as error:
         raise CredentialsError(f"AWS configuration of S3: {describe(error)}") from error

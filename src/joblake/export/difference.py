@@ -212,6 +212,7 @@ def partition_sql(
         select * from typed {stored}
         union all by name
         select {_head(listed, f"if(code = {ADDED}, 'added', 'changed')")}, {names} from news
+        where code > 0
     """
     if not has_vanished:
         return sql

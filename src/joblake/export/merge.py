@@ -6,7 +6,7 @@ which replaces the month's file in one step. Memory holds no rows.
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -86,7 +86,9 @@ def _merge(lake: Lake, past: ScopePast, listed: Listed) -> Merged:
         merged = _verdict(connection, listed.mass_vanish_share)
         is_held = merged.held > 0
         if merged.added + merged.changed + merged.vanished:
-            connection.register("news", _news(connection, listed, row_count))
+            codes = _codes(connection, row_count)
+            news = _with_column(listed.rows(), "code", lambda start, stop: codes[start:stop])
+            connection.register("news", news)
             connection.execute("drop table listed")  # all is known now, and memory is short
             partition = difference.partition_sql(
                 listed, month, has_vanished=merged.vanished > 0, is_held=is_held
@@ -102,7 +104,7 @@ def _compare(
     connection: "duckdb.DuckDBPyConnection", listed: Listed, known_files: Sequence[LakeFile]
 ) -> int:
     """Create the tables of what the listing shows and misses; returns how many rows it has."""
-    connection.register("spool", _numbered(listed.rows()))
+    connection.register("spool", _with_column(listed.rows(), difference.ROW_NUMBER, np.arange))
     connection.execute(f"create temp table listed as {difference.listed_sql(listed)}")
     row_count = _count(connection, "listed")
     connection.execute(difference.FORGET_REPEATED_SQL)
@@ -119,41 +121,28 @@ def _compare(
     return row_count
 
 
-def _numbered(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    """Number the rows of the listing."""
-    schema = rows.schema.append(pa.field(difference.ROW_NUMBER, pa.int64()))
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        start = 0
-        for batch in rows:
-            numbers = arrow.numbers(np.arange(start, start + batch.num_rows))
-            yield pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=schema)
-            start += batch.num_rows
-
-    return pa.RecordBatchReader.from_batches(schema, batches())
-
-
-def _news(
-    connection: "duckdb.DuckDBPyConnection", listed: Listed, row_count: int
-) -> pa.RecordBatchReader:
-    """Read the listed rows that were added or changed; `code` says which of the two."""
+def _codes(connection: "duckdb.DuckDBPyConnection", row_count: int) -> np.ndarray:
+    """The code of each listed row: ADDED, CHANGED, or 0 where nothing is new."""
     shown = connection.execute(f"select {difference.ROW_NUMBER}, is_new from shown").fetchnumpy()
     codes = np.zeros(row_count, np.int8)
     codes[shown[difference.ROW_NUMBER]] = np.where(
         shown["is_new"], difference.ADDED, difference.CHANGED
     )
-    rows = listed.rows()
-    schema = rows.schema.append(pa.field("code", pa.int8()))
+    return codes
+
+
+def _with_column(
+    rows: pa.RecordBatchReader, name: str, values: Callable[[int, int], np.ndarray]
+) -> pa.RecordBatchReader:
+    """Add a column of numbers; `values` are those of the rows from one index to another."""
+    kind = pa.from_numpy_dtype(values(0, 0).dtype)
+    schema = rows.schema.append(pa.field(name, kind))
 
     def batches() -> Iterator[pa.RecordBatch]:
         start = 0
         for batch in rows:
-            changes = codes[start : start + batch.num_rows]
-            (numbers,) = changes.nonzero()
-            is_whole = len(numbers) == batch.num_rows
-            chosen = batch if is_whole else batch.take(arrow.numbers(numbers))
-            code = arrow.numbers(changes[numbers])
-            yield pa.RecordBatch.from_arrays([*chosen.columns, code], schema=schema)
+            column = arrow.numbers(values(start, start + batch.num_rows))
+            yield pa.RecordBatch.from_arrays([*batch.columns, column], schema=schema)
             start += batch.num_rows
 
     return pa.RecordBatchReader.from_batches(schema, batches())

@@ -61,18 +61,16 @@ def narrowing_of(source: Source, query: Query) -> dict[str, object]:
 def _filters(settings: Settings) -> dict[str, str]:
     filters: dict[str, str] = {}
     for text in settings.filter:
-        name, value = _split_filter(text)
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise UsageError(
+                f"filter {text!r}: expected name=value, such as statusEquals=Completed"
+            )
         if name in filters:
             raise UsageError(f"filter {name!r} is given twice; a parameter takes one value")
         filters[name] = value
     return filters
-
-
-def _split_filter(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise UsageError(f"filter {text!r}: expected name=value, such as statusEquals=Completed")
-    return name.strip(), value
 
 
 def require_parent(source: Source, parent: str) -> None:

@@ -5,9 +5,10 @@ of the page that follows. Memory stays bounded whatever the size of the listing,
 listing goes on after its last whole batch: a torn tail is dropped.
 """
 
+import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,9 +22,7 @@ from joblake.listing.rows import ParsedRows
 
 _FILE = "pages.arrows"
 _COPY = "pages.tmp"
-_NEXT_TOKEN = b"next_token"
-_ODD_VALUES = b"odd_values"
-_PAGE_COUNT = b"page_count"
+_PAGES = b"joblake_pages"
 _SPOOL = b"joblake_spool"
 
 
@@ -38,12 +37,10 @@ class SpoolIdentity:
     started_at: datetime
     known_until: datetime | None = None
 
-    def continues(self, earlier: "SpoolIdentity", resume_within: timedelta | None) -> bool:
+    def continues(self, earlier: "SpoolIdentity", resume_within: timedelta) -> bool:
         """Whether this listing may go on with the pages of an earlier one."""
         age = self.started_at - earlier.started_at
-        if resume_within is None or self.query != earlier.query:
-            return False
-        return timedelta(0) <= age <= resume_within
+        return self.query == earlier.query and timedelta(0) <= age <= resume_within
 
 
 class Spool:
@@ -71,13 +68,16 @@ class Spool:
         never where that is None.
         """
         earlier = self._read_identity()
-        if earlier is None or not identity.continues(earlier, resume_within):
+        if (
+            earlier is None
+            or resume_within is None
+            or not identity.continues(earlier, resume_within)
+        ):
             self._open(self._path, identity)
             return False
         # Only whole batches are copied: a torn tail is gone, and writing can go on.
-        resumed = replace(earlier, query=identity.query)
         copy = self._path.with_name(_COPY)
-        self._open(copy, resumed)
+        self._open(copy, earlier)
         for parsed in self._whole_rows():
             self.append(parsed)
         with lake_errors(self._path, "spool to"):
@@ -92,12 +92,9 @@ class Spool:
             raise ValueError("the spool is not open")
         batches = parsed.rows.combine_chunks().to_batches()
         batch = batches[0] if batches else arrow.empty_batch(self._schema)
-        counts = {_ODD_VALUES: parsed.odd_values, _PAGE_COUNT: parsed.page_count}
-        metadata = {name: str(count).encode() for name, count in counts.items()}
-        if parsed.next_token is not None:
-            metadata[_NEXT_TOKEN] = parsed.next_token.encode(errors="surrogatepass")
+        pages = (parsed.next_token, parsed.odd_values, parsed.page_count)
         with lake_errors(self._path, "spool to"):
-            writer.write_batch(batch, custom_metadata=metadata)
+            writer.write_batch(batch, custom_metadata={_PAGES: json.dumps(pages)})
         self._writer = writer
         self.rows += batch.num_rows
         self.pages += parsed.page_count
@@ -160,13 +157,7 @@ class Spool:
 
     def _whole_rows(self) -> Iterator[ParsedRows]:
         for batch, metadata in self._whole_batches():
-            token = metadata.get(_NEXT_TOKEN)
-            yield ParsedRows(
-                rows=pa.Table.from_batches([batch]),
-                next_token=None if token is None else token.decode(errors="surrogatepass"),
-                odd_values=int(metadata.get(_ODD_VALUES, b"0")),
-                page_count=int(metadata.get(_PAGE_COUNT, b"1")),
-            )
+            yield ParsedRows(pa.Table.from_batches([batch]), *json.loads(metadata[_PAGES]))
 
     def _checked_batches(self) -> Iterator[pa.RecordBatch]:
         rows = 0
