@@ -50,15 +50,6 @@ changes as (
         end as change
     from compared
     where change is not null
-),
-
-listings as (
-    select
-        * exclude (run_id, started_at),
-        run_id as listing_run_id,
-        started_at as observed_at,
-        started_at
-    from complete_listings()
 )
 
 select
@@ -79,4 +70,5 @@ select
     changed_at,
     run_id
 from changes
-asof left join listings using (table_name, account_id, region_name, scope_parent, observed_at)
+asof left join complete_listings()
+    using (table_name, account_id, region_name, scope_parent, observed_at)

@@ -1,6 +1,6 @@
--- description: The listings that saw everything in their scope, with the one before each.
---   One whose mass vanish was held for confirmation counts as having seen nothing. Scopes without
---   a parent have '' in its place.
+-- description: The listings that saw everything in their scope, each with the start of the one
+--   before it. A listing whose mass vanish was held for confirmation is left out. Scopes without a
+--   parent have '' in its place, and observed_at repeats started_at, both for joins on equal names.
 -- grain: one row per complete listing
 -- parameters: none
 create macro complete_listings() as table
@@ -9,8 +9,9 @@ select
     account_id,
     region_name,
     coalesce(parent, '') as scope_parent,
-    run_id,
+    run_id as listing_run_id,
     started_at,
+    started_at as observed_at,
     lag(started_at) over (
         partition by table_name, account_id, region_name, parent order by started_at, run_id
     ) as previous_started_at

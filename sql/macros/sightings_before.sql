@@ -7,22 +7,19 @@ create macro sightings_before(observed_table) as table
 with
 instants as (
     select distinct
-        account_id, region_name, coalesce(parent, '') as scope_parent, observed_at, run_id, change
+        observed_table as table_name,
+        account_id,
+        region_name,
+        coalesce(parent, '') as scope_parent,
+        observed_at,
+        run_id,
+        change
     from query_table('observations.' || observed_table)
-),
-
-complete as (
-    select
-        * exclude (table_name, run_id, started_at),
-        run_id as listing_run_id,
-        started_at as observed_at,
-        started_at
-    from complete_listings()
-    where table_name = observed_table
 )
 
 select
-    * exclude (listing_run_id, started_at, previous_started_at),
+    * exclude (table_name, listing_run_id, started_at, previous_started_at),
     if(listing_run_id = run_id, previous_started_at, started_at) as sighted_at
 from instants
-asof left join complete using (account_id, region_name, scope_parent, observed_at)
+asof left join complete_listings()
+    using (table_name, account_id, region_name, scope_parent, observed_at)
