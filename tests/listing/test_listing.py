@@ -120,7 +120,7 @@ def list_part(serve, resources, tmp_path):
         start = BEGINNING if token is None else decode_start(token, OPERATION)
         query = Query(SOURCE.request, page_size, max_items, start)
         pager = Pager(connections.client("bedrock", "us-east-1"), OPERATION, query)
-        spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
+        spool = Spool(tmp_path, listed_schema(OPERATION), 0o600)
         listing = run_listing(
             pager,
             spool,
@@ -151,7 +151,7 @@ def paging(serve, tmp_path):
         intercept=lambda _call, answer: replace(answer, delay_seconds=0.1),
     )
     connections = Connections(Politeness(max_attempts=1))
-    spool = HeardSpool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
+    spool = HeardSpool(tmp_path, listed_schema(OPERATION), 0o600)
 
     def list_all(hook):
         spool.hook = hook
@@ -221,7 +221,7 @@ def test_two_threads_that_parse_a_listing_spool_the_same(serve, tmp_path, monkey
 
     client = Connections(Politeness(max_attempts=1)).client("bedrock", "us-east-1")
     pager = UnevenPager(client, OPERATION, Query(SOURCE.request, 2))
-    spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
+    spool = Spool(tmp_path, listed_schema(OPERATION), 0o600)
     run_listing(
         pager,
         spool,
@@ -242,7 +242,7 @@ def test_of_a_limited_listing_on_page_hears_the_rows_that_are_kept(serve, tmp_pa
     pager = Pager(client, OPERATION, Query(SOURCE.request, 3, 5))
     run_listing(
         pager,
-        Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600),
+        Spool(tmp_path, listed_schema(OPERATION), 0o600),
         SpoolIdentity(pager.digest, FIRST_INSTANT),
         resume_within=timedelta(0),
         on_page=heard.append,
@@ -583,6 +583,6 @@ def test_a_wrong_filter_is_refused_with_what_is_allowed(serve, tmp_path, text, m
 
 def test_a_page_of_a_listing_without_its_spool_open_is_refused(tmp_path):
     """A spool takes pages only between begin and close: nothing is written to a forgotten file."""
-    spool = Spool(tmp_path, listed_schema(OPERATION), file_mode=0o600)
+    spool = Spool(tmp_path, listed_schema(OPERATION), 0o600)
     with pytest.raises(ValueError, match="not open"):
         spool.append(ParsedRows(listed_schema(OPERATION).empty_table(), None))

@@ -38,12 +38,12 @@ PAGES = [
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", SCHEMA, file_mode=0o600)
+    return Spool(tmp_path / "spool", SCHEMA, 0o600)
 
 
 def again(tmp_path: Path, schema: pa.Schema = SCHEMA) -> Spool:
     """The spool as the next run finds it."""
-    return Spool(tmp_path / "spool", schema, file_mode=0o600)
+    return Spool(tmp_path / "spool", schema, 0o600)
 
 
 def spooled(spool: Spool, pages: Sequence[ParsedRows] = PAGES) -> Spool:

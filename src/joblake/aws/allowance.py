@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from botocore.retries.standard import RetryEventAdapter, ThrottlingErrorDetector
@@ -35,24 +34,14 @@ class Allowance:
     turns: threading.Semaphore
     pace: Pace
 
-    @classmethod
-    def of(cls, politeness: Politeness) -> "Allowance":
-        """A fresh allowance with these limits."""
-        return cls(
-            threading.Semaphore(politeness.max_workers), Pace(politeness.max_requests_per_second)
-        )
-
     def bind(self, client: Any) -> None:
         """Make every request of a client keep the pace, repeated ones too."""
         client.meta.events.register("before-send", lambda **_: self.pace.wait())
-        client.meta.events.register("needs-retry", partial(_hear, self.pace))
+        client.meta.events.register("needs-retry", self._hear)
 
-
-def _hear(pace: Pace, response: Any, caught_exception: Exception | None, **event: Any) -> None:
-    """Tell the pace whether a request was throttled; a lost or damaged answer does not say."""
-    if _THROTTLING.is_throttling_error(
-        response=response, caught_exception=caught_exception, **event
-    ):
-        pace.throttled()
-    elif response is not None and "Error" not in response[1]:
-        pace.succeeded()
+    def _hear(self, response: Any, **event: Any) -> None:
+        """Tell the pace whether a request was throttled; a lost or damaged answer does not say."""
+        if _THROTTLING.is_throttling_error(response=response, **event):
+            self.pace.throttled()
+        elif response is not None and "Error" not in response[1]:
+            self.pace.succeeded()

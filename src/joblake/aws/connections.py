@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from joblake.aws.allowance import Allowance, Politeness
 from joblake.aws.credentials import DEFAULT, Credentials
+from joblake.aws.pace import Pace
 from joblake.aws.refusals import describe, outcome_of
 from joblake.aws.regions import HOME_REGION, service_regions
 from joblake.aws.sessions import Sessions
@@ -120,10 +121,9 @@ class Connections:
     def are_accepted(self, credentials: Credentials) -> bool:
         """Whether STS still accepts the credentials."""
         try:
-            self._sessions.caller(credentials)
+            return bool(self._sessions.caller(credentials))
         except Exception:  # noqa: BLE001 - whatever the reason: they are not known to be good
             return False
-        return True
 
     def outcome_of(
         self, error: Exception, service: str, region_name: str, credentials: Credentials
@@ -150,5 +150,7 @@ class Connections:
         """The limits that these credentials' scopes in this region share."""
         with self._lock:
             if (credentials, region_name) not in self._allowances:
-                self._allowances[credentials, region_name] = Allowance.of(self._politeness)
+                turns = threading.Semaphore(self._politeness.max_workers)
+                pace = Pace(self._politeness.max_requests_per_second)
+                self._allowances[credentials, region_name] = Allowance(turns, pace)
             return self._allowances[credentials, region_name]

@@ -45,16 +45,9 @@ def home_of(region_name: str) -> str:
 
     The region itself where botocore knows of no partition for it.
     """
+    partitions = loader_of(None).load_data("partitions")["partitions"]
+    homes = {found["id"]: found["outputs"]["implicitGlobalRegion"] for found in partitions}
     try:
-        return _home_regions().get(partition_of(region_name), region_name)
+        return str(homes.get(partition_of(region_name), region_name))
     except boto_errors.UnknownRegionError:
         return region_name
-
-
-@cache
-def _home_regions() -> dict[str, str]:
-    data = loader_of(None).load_data("partitions")
-    return {
-        partition["id"]: partition["outputs"]["implicitGlobalRegion"]
-        for partition in data["partitions"]
-    }

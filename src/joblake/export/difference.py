@@ -245,8 +245,6 @@ def _nullable(text: str | None) -> str:
 
 def _is_older(listed: Listed) -> str:
     """Spell whether a known row is older than the listing; one that came since is as new."""
-    if listed.known_until is None:
-        return "false"
     return f"known.observed_at <= {_instant(listed.known_until)}"
 
 
@@ -289,5 +287,7 @@ def _parquet(files: Sequence[LakeFile]) -> str:
     return f"read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
 
 
-def _instant(instant: datetime) -> str:
+def _instant(instant: datetime | None) -> str:
+    if instant is None:
+        return "null::timestamptz"
     return f"make_timestamptz({(instant - EPOCH) // MICROSECOND})"

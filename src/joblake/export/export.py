@@ -29,9 +29,6 @@ from joblake.listing.spool import Spool, SpoolIdentity
 from joblake.outcome import ListingOutcome
 from joblake.sources.schema import listed_schema
 
-_NO_LISTING = Listing(pages=0, requests=0, odd_values=0)
-_NOTHING = Merged(0, 0, 0, 0)
-
 OnPage = Callable[[Scope, int], None]
 
 
@@ -96,20 +93,14 @@ class _ScopeExport:
     """
 
     def __init__(self, opened: OpenRun, planned: PlannedScope, on_page: OnPage) -> None:
-        self._run = opened.run
-        self._connections = opened.connections
-        self._lake = opened.lake
-        self._clock = opened.clock
-        self._planned = planned
-        self._scope = planned.scope
-        self._catalogue = opened.run.settings.catalogue
-        self._source = self._catalogue[planned.scope.table]
-        self._on_page = on_page
-        self._query = query_of(self._source, opened.run.settings, planned.scope.parent)
+        self._run, self._settings = opened.run, opened.run.settings
+        self._connections, self._lake, self._clock = opened.connections, opened.lake, opened.clock
+        self._planned, self._scope, self._on_page = planned, planned.scope, on_page
+        self._source = self._settings.catalogue[planned.scope.table]
+        self._query = query_of(self._source, self._settings, planned.scope.parent)
         self._past: ScopePast | None = None
         schema = listed_schema(self._source.operation)
-        folder = self._lake.spool(self._scope)
-        self._spool = Spool(folder, schema, file_mode=self._lake.file_mode)
+        self._spool = Spool(opened.lake.spool(planned.scope), schema, opened.lake.file_mode)
         self.children = Children()
 
     def result(self) -> ScopeResult:
@@ -121,15 +112,18 @@ class _ScopeExport:
             self._query = self._narrowed(past)
         except LakeError as refusal:
             return self._committed(
-                started_at, _NO_LISTING, _NOTHING, ListingOutcome.failed, describe(refusal)
+                started_at, Listing(), Merged(), ListingOutcome.failed, describe(refusal)
             )
         listing, outcome, error = self._list(started_at, past)
         try:
-            self.children = self._children()
+            if self._planned.tables_below:
+                # By the pages that came, also where a failure ended the listing.
+                catalogue = self._settings.catalogue
+                self.children = children_of(catalogue, self._planned, self._spool.reader())
             is_whole = outcome is ListingOutcome.complete and self.children.error is None
             merged = self._merge(past, is_whole=is_whole)
         except Exception as refusal:  # noqa: BLE001 - the edge, as above
-            merged, outcome, error = _NOTHING, ListingOutcome.failed, describe(refusal)
+            merged, outcome, error = Merged(), ListingOutcome.failed, describe(refusal)
         if merged.held:
             error = (
                 f"{merged.held} resources are missing at once; they are held until the next "
@@ -143,16 +137,10 @@ class _ScopeExport:
                 outcome, error = ListingOutcome.partial, self.children.error
         return self._committed(started_at, listing, merged, outcome, error)
 
-    def _children(self) -> Children:
-        """The scopes below, by the pages that came, also where a failure ended the listing."""
-        if not self._planned.tables_below:
-            return Children()
-        return children_of(self._catalogue, self._planned, self._spool.reader())
-
     def _merge(self, past: ScopePast, *, is_whole: bool) -> Merged:
         if not self._spool.pages:
             self._spool.close()
-            return _NOTHING
+            return Merged()
         listed = Listed(
             scope=self._scope,
             source=self._source,
@@ -163,8 +151,8 @@ class _ScopeExport:
             known_until=self._spool.known_until,
             observed_at=self._run.observed_at,
             is_whole=is_whole,
-            mass_vanish_share=self._run.settings.mass_vanish_share,
-            store_sensitive=self._run.settings.store_sensitive,
+            mass_vanish_share=self._settings.mass_vanish_share,
+            store_sensitive=self._settings.store_sensitive,
         )
         return merge(self._lake, past, listed)
 
@@ -172,8 +160,7 @@ class _ScopeExport:
         self, started_at: datetime, past: ScopePast
     ) -> tuple[Listing, ListingOutcome, str | None]:
         """List into the spool; the listing, its outcome and its error."""
-        operation = self._source.operation
-        settings = self._run.settings
+        operation, settings = self._source.operation, self._settings
         pager: Pager | None = None
         region_name, credentials = self._scope.region_name, self._planned.credentials
         try:
@@ -203,7 +190,7 @@ class _ScopeExport:
         A query that has a filter or limit of its own is left as it is. So is the query of a parent,
         whose listing must show every resource that its children are in.
         """
-        settings = self._run.settings.for_table(self._scope.table)
+        settings = self._settings.for_table(self._scope.table)
         has_children = bool(self._planned.tables_below)
         if not settings.incremental or has_children or narrowing_of(self._source, self._query):
             return self._query

@@ -51,10 +51,10 @@ class Merged:
     `held` counts resources that are missing and not yet believed to have vanished.
     """
 
-    listed: int
-    added: int
-    changed: int
-    vanished: int
+    listed: int = 0
+    added: int = 0
+    changed: int = 0
+    vanished: int = 0
     held: int = 0
 
 

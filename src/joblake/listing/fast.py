@@ -17,7 +17,7 @@ import pyarrow.json
 
 from joblake import arrow
 from joblake.listing.json_text import canonical_json
-from joblake.sources.schema import EPOCH, MICROSECOND, Column, item_columns, listed_schema
+from joblake.sources.schema import EPOCH, MICROSECOND, SCALARS, Column, item_columns, listed_schema
 from joblake.sources.service_model import Member, Operation
 
 # Services print up to nine fractional digits, mostly three; microseconds refuse more than six.
@@ -97,20 +97,14 @@ def _wire_type(member: Member, unit: str) -> pa.DataType:
             return pa.list_(_wire_type(member.element, unit))
         case "timestamp":
             return pa.timestamp(unit, tz="UTC")
-        case "integer" | "long":
-            return pa.int64()
-        case "float" | "double":
-            return pa.float64()
-        case "boolean":
-            return pa.bool_()
-        case _:
-            return pa.string()
+        case kind:
+            return SCALARS[kind]
 
 
 def _has_wire_type(member: Member) -> bool:
     """Whether Arrow can hold the member: no map or document, nor a list it would respell."""
     if member.kind == "list":
-        return member.element is not None and _keeps_spelling(member.element)
+        return _keeps_spelling(member)
     return member.kind not in {"map", "document"}
 
 

@@ -23,9 +23,9 @@ _STALE_TOKEN_CODES = frozenset(
 class Listing:
     """What a listing came to. `resume_token` is set when `max_items` cut it short."""
 
-    pages: int
-    requests: int
-    odd_values: int
+    pages: int = 0
+    requests: int = 0
+    odd_values: int = 0
     resume_token: str | None = None
 
 

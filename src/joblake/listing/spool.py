@@ -50,7 +50,7 @@ class Spool:
     `started_at` and `known_until` are those of the listing that its first page belongs to.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, *, file_mode: int) -> None:
+    def __init__(self, folder: Path, schema: pa.Schema, file_mode: int) -> None:
         self._path = folder / _FILE
         self._schema = schema
         self._file_mode = file_mode

@@ -23,7 +23,7 @@ MICROSECOND = timedelta(microseconds=1)
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 EXTRA = "extra"
 
-_SCALARS: dict[str, pa.DataType] = {
+SCALARS: dict[str, pa.DataType] = {
     "string": pa.string(),
     "character": pa.string(),
     "blob": pa.string(),
@@ -92,7 +92,7 @@ def _columns(member: "Member", path: tuple[str, ...], *, is_secret: bool) -> Ite
 
 def _scalar_type(member: "Member") -> pa.DataType:
     try:
-        return _SCALARS[member.kind]
+        return SCALARS[member.kind]
     except KeyError:
         raise TypeError(
             f"no column type for shape kind {member.kind!r} of {member.name!r}"
