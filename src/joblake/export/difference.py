@@ -260,8 +260,8 @@ def _identity(source: Source) -> str:
     )
     content = f"list_filter([{pairs}], lambda pair: pair.content is not null)"
     keys = [f"nullif({identifier(column_of(source, member))}, '')" for member in source.key]
-    # Several members make a key together. Where one is missing, the row has no key.
-    key = keys[0] if len(keys) == 1 else f"array_to_string([{', '.join(keys)}], chr(31))"
+    # Several members make a key together. Where one is missing, all of it is null.
+    key = " || chr(31) || ".join(keys)
     return f"md5_number(coalesce({key}, to_json({content})::varchar))"
 
 
