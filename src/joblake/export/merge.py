@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 # Its classes stand quoted in the annotations below: Prefect keeps these functions beyond the end of
 # the interpreter, and DuckDB's binding reports as leaked whatever evaluated annotations then hold.
@@ -94,7 +93,10 @@ def _merge(lake: Lake, past: ScopePast, listed: Listed) -> Merged:
                 listed, month, has_vanished=merged.vanished > 0, is_held=is_held
             )
             with lake.replacing(target, month) as temporary:
-                _copy(connection, partition, temporary)
+                connection.execute(
+                    f"copy ({partition}) to {literal(str(temporary))} (format parquet, "
+                    f"compression zstd, row_group_size {_ROWS_IN_GROUP}, use_tmp_file false)"
+                )
         if listed.is_whole and (is_held or held.num_rows):
             _write_held(lake, listed, connection, is_held=is_held)
     return merged
@@ -209,13 +211,6 @@ def _verdict(connection: "duckdb.DuckDBPyConnection", mass_vanish_share: float) 
     if alive > HOLD_ABOVE and missing > alive * mass_vanish_share:
         return Merged(shown, added, news - added, confirmed, held=missing)
     return Merged(shown, added, news - added, gone)
-
-
-def _copy(connection: "duckdb.DuckDBPyConnection", sql: str, path: Path) -> None:
-    connection.execute(
-        f"copy ({sql}) to {literal(str(path))} (format parquet, compression zstd, "
-        f"row_group_size {_ROWS_IN_GROUP}, use_tmp_file false)"
-    )
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:

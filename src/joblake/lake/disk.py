@@ -45,6 +45,19 @@ def lake_errors(path: Path, what: str = "write") -> Iterator[None]:
         ) from error
 
 
+def create(path: Path, mode: int) -> int:
+    """Make a new file with these permissions, whatever the umask says; its open descriptor.
+
+    A file that lies there is taken away, because ext4 writes one that is emptied to the disk when
+    it is closed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    os.fchmod(descriptor, mode)
+    return descriptor
+
+
 def fsync(path: Path) -> None:
     """Flush a file's content, or a folder's names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

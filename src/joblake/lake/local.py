@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from filelock import FileLock
 
 from joblake.errors import UsageError
-from joblake.lake.disk import fsync, lake_errors, make_durable_folder, walk
+from joblake.lake.disk import create, fsync, lake_errors, make_durable_folder, walk
 from joblake.lake.file import LakeFile
 from joblake.lake.layout import (
     LEDGER,
@@ -222,13 +222,8 @@ class Lake(Layout):
     def scratch(self, path: Path) -> Iterator[Path]:
         """An empty file with the lake's permissions, which is gone when the block ends."""
         with lake_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, self.file_mode)
-                try:
-                    os.fchmod(descriptor, self.file_mode)  # whatever the umask says
-                finally:
-                    os.close(descriptor)
+                os.close(create(path, self.file_mode))
                 yield path
             finally:
                 path.unlink(missing_ok=True)

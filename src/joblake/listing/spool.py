@@ -6,7 +6,6 @@ listing goes on after its last whole batch: a torn tail is dropped.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ import pyarrow as pa
 
 from joblake import arrow
 from joblake.errors import LakeError
-from joblake.lake.disk import lake_errors
+from joblake.lake.disk import create, lake_errors
 from joblake.listing.rows import ParsedRows
 
 _FILE = "pages.arrows"
@@ -135,13 +134,8 @@ class Spool:
         self.started_at, self.known_until = identity.started_at, identity.known_until
         schema = self._schema.with_metadata({_SPOOL: msgspec.json.encode(identity)})
         with lake_errors(path, "spool to"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # A new file, because ext4 writes one that was emptied to the disk when it is closed.
-            path.unlink(missing_ok=True)
-            file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, self._file_mode)
             # Arrow's own file goes on after a short write, where Python's leaves a hole.
-            self._file = pa.OSFile(file, "wb")
-            os.fchmod(file, self._file_mode)  # whatever the umask says
+            self._file = pa.OSFile(create(path, self._file_mode), "wb")
             self._writer = pa.ipc.new_stream(self._file, schema)
 
     def _read_identity(self) -> SpoolIdentity | None:
