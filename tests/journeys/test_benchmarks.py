@@ -47,6 +47,7 @@ def listed_by_lane(figures: list[dict[str, Any]]) -> dict[str, int]:
     return {figure["lane"]: figure["listed"] for figure in figures if figure["row_count"]}
 
 
+@pytest.mark.bench
 def test_joblake_and_boto3_list_every_row(tmp_path: Path) -> None:
     """One way of each lists all rows of the endpoint, and the report names them."""
     report, figures = measured("custom_models", tmp_path, "listing alone", "boto3 + pyarrow")
@@ -100,6 +101,7 @@ def test_dlt_and_arro3_list_every_row(tmp_path: Path) -> None:
     assert listed_by_lane(figures) == {"dlt": ROWS, "limit: arro3": ROWS}
 
 
+@pytest.mark.bench
 def test_the_benchmark_of_years_tells_nights_and_questions() -> None:
     """It builds a small year, exports some of its nights and asks every question."""
     report = run_benchmark("history.py", "--jobs", "30", "--nights", "5", "--rounds", "1")
@@ -138,6 +140,7 @@ def test_a_built_year_is_what_real_exports_leave(
     assert len(rows("built")) > 60
 
 
+@pytest.mark.bench
 def test_many_scopes_are_counted() -> None:
     """The benchmark of many scopes plans accounts by regions by tables, and lists each of them."""
     report = run_benchmark("scopes.py", "--accounts", "2", "--regions", "2", "--workers", "2")

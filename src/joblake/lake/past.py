@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from joblake.lake import parquet
@@ -12,7 +13,7 @@ from joblake.lake.ledger import LedgerFile, LedgerRow, read_ledger
 from joblake.lake.local import Lake
 from joblake.lake.scope import Scope
 from joblake.sources.catalogue import Source
-from joblake.sources.schema import observation_schema
+from joblake.sources.schema import EPOCH, MICROSECOND, observation_schema
 
 _TICK = timedelta(microseconds=1)
 
@@ -59,4 +60,6 @@ def _newest_instants(file: LakeFile) -> Iterator[datetime | None]:
     """The newest `observed_at` of each batch of a file's rows; None for a batch of nulls."""
     with parquet.reading(file) as opened:
         for batch in opened.iter_batches(columns=["observed_at"]):
-            yield pc.max(batch.column(0)).as_py()
+            # As a number, because pyarrow imports pandas for each instant that it makes Python's.
+            newest = pc.max(batch.column(0).cast(pa.int64())).as_py()
+            yield None if newest is None else EPOCH + newest * MICROSECOND
