@@ -86,6 +86,10 @@ def main() -> None:
         sys.exit(app(standalone_mode=False) or 0)
     except typer.Abort:
         _fail("interrupted", INTERRUPTED)
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":  # what DuckDB makes of Ctrl-C
+            raise
+        _fail("interrupted", INTERRUPTED)
     except typer.exceptions.TyperException as error:
         # typer quotes pydantic on a wrong choice, and pydantic begins with the kind of error.
         _fail(error.format_message().replace("Value error, ", "", 1), error.exit_code)

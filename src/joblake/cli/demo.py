@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from joblake.bundled import bundled_folder
+from joblake.cli.narration import counted
 from joblake.errors import JoblakeError, UsageError
 from joblake.export.export import export
 from joblake.export.planning import plan
@@ -140,7 +141,7 @@ def _replay(lake: str, nights: int, clock: NightClock, console: Console) -> None
     settings = load_settings(lake=lake, region=(_REGION,))
     listed = written = 0
     steps = range(nights - 1, 0, -1)
-    label = f"Replaying {nights - 1} nights"
+    label = f"Replaying {counted(nights - 1, 'night')}"
     for days_ago in track(steps, label, console=console, disable=not console.is_terminal):
         clock.behind = timedelta(days=days_ago)
         result = export(plan(settings, clock=clock), clock=clock)
@@ -150,7 +151,8 @@ def _replay(lake: str, nights: int, clock: NightClock, console: Console) -> None
         listed += sum(scope.listed for scope in result.scopes)
         written += sum(s.added + s.changed + s.vanished for s in result.scopes)
     console.print(
-        f"{nights - 1} nights: {listed:,} resources listed, {written:,} observations written"
+        f"{counted(nights - 1, 'night')}: {listed:,} resources listed, "
+        f"{written:,} observations written"
     )
 
 
