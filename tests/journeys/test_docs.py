@@ -22,6 +22,7 @@ from joblake.export.planning import plan, query_of
 from joblake.lake.local import Lake
 from joblake.settings.settings import Settings, load_settings
 from joblake.sources.catalogue import read_catalogue, shipped_catalogue
+from joblake.sources.check import check_members
 from joblake.warehouse.views import read_views
 
 CHECKOUT = Path(__file__).parents[2]
@@ -199,5 +200,5 @@ def test_the_declaration_of_a_source_is_valid() -> None:
     """The source of the docs is one that joblake takes, and that botocore's models have."""
     declared = tomllib.loads(blocks("toml", page("development"))[0])["source"]
     catalogue = read_catalogue(declared, shipped=shipped_catalogue())
-    catalogue.check_members()
+    check_members(catalogue)
     assert [table for table in catalogue if table not in shipped_catalogue()] == ["evaluation_jobs"]

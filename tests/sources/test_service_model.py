@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from declared import LIST_MEMBERSHIPS, SOURCES, operation_of
 from joblake.errors import UsageError
 from joblake.sources.catalogue import shipped_catalogue
+from joblake.sources.check import check_members
 from joblake.sources.service_model import Member, Operation, convert_parameter
 
 CUSTOMIZATION = SOURCES["model_customization_jobs"].operation
@@ -254,7 +255,7 @@ def test_only_the_membership_is_required():
 
 def test_every_source_names_members_of_its_model():
     """Whatever a shipped declaration names stands in botocore's service models."""
-    shipped_catalogue().check_members()
+    check_members(shipped_catalogue())
 
 
 @pytest.mark.parametrize("source", shipped_catalogue().default.values(), ids=lambda s: s.table)

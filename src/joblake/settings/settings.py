@@ -278,7 +278,9 @@ def _catalogue_of(declarations: Mapping[str, Any]) -> Catalogue:
     if not declarations:
         return shipped
     catalogue = read_catalogue(declarations, shipped=shipped)
-    catalogue.check_members()
+    from joblake.sources.check import check_members  # botocore is of use to declared sources alone
+
+    check_members(catalogue)
     return catalogue
 
 
