@@ -175,7 +175,7 @@ def _dlt() -> Work:
             dataset_name="jobs",
         )
         rows = dlt.resource(
-            lambda: _answers(task), name=task.table, primary_key=_snake(task.source.key)
+            lambda: _answers(task), name=task.table, primary_key=list(map(_snake, task.source.key))
         )
         pipeline.run(rows(), loader_file_format="parquet").raise_on_failed_jobs()
         files = Path(task.folder, "rows", "jobs", task.table).glob("*.parquet")
@@ -242,7 +242,7 @@ def _raw() -> Work:
     """Only read the bytes: what the endpoint can deliver."""
 
     def work(task: Task) -> int:
-        return sum(body.count(f'"{task.source.key}"'.encode()) for body in _bodies(task))
+        return sum(body.count(f'"{task.source.key[0]}"'.encode()) for body in _bodies(task))
 
     return work
 
