@@ -46,6 +46,7 @@ def export(order):
             be_traced()
             # Each page by itself: more calls to disturb, and as many in every run.
             reader.BATCH_PAGES = 1
+            reader.THREADS = 1  # strace counts the calls of each thread by itself
         at = datetime.fromisoformat(order["at"])
         result = run_export(Path(order["lake"]), at=at, **OPTIONS)
         sys.stderr.write("".join(f"{scope.outcome}: {scope.error}\n" for scope in result.scopes))

@@ -14,7 +14,7 @@ from joblake.listing.pages import RawPage
 from joblake.listing.rows import ParsedRows
 
 # pyarrow parses without the interpreter's lock: a second thread gains a tenth on long pages.
-_THREADS = 2
+THREADS = 2
 _WAITING_PAGES = 8
 # Small pages cost less when they are parsed together. Pages of 1000 items come every 3 to 5 ms from
 # an endpoint on loopback, pages of 100 every 1.3 ms.
@@ -44,7 +44,7 @@ class PageReader:
         self._error: BaseException | None = None
         # An interrupt before the end of __enter__ leaves nobody to end the threads.
         self._threads = [
-            Thread(target=self._run, name="pages", daemon=True) for _ in range(_THREADS)
+            Thread(target=self._run, name="pages", daemon=True) for _ in range(THREADS)
         ]
 
     def __enter__(self) -> Self:
